@@ -1,0 +1,50 @@
+# Everything is set up by the targets themselves: Python and make are all that is needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+JOBS   ?= 2
+
+.PHONY: demo test test-slow lint types figures reference constraints clean help
+
+help:
+	@echo "make demo        the demonstration report, in build/demo/index.html"
+	@echo "make test        all tests, as CI runs them"
+	@echo "make figures     run scripts/*.py, which draw figures/"
+	@echo "make test-slow   the long simulations"
+	@echo "make reference   let R compute the reference values again (needs R, survival, cmprsk)"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $(READY)
+
+demo: $(READY)
+	@mkdir -p build
+	$(BIN)/haip-outcomes demo --out build/demo --overwrite
+
+test: lint types
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" --doctest-modules src tests
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -q -n $(JOBS) -m slow tests
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+figures: $(READY)
+	for script in scripts/*.py; do $(BIN)/python $$script || exit 1; done
+
+reference:
+	cd tests/reference && for script in *.R; do Rscript $$script || exit 1; done
+
+# the versions this checkout was tested with; no host and no path in it
+constraints: $(READY)
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+	@touch $(READY)
+
+clean:
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,59 @@
+"""Outcomes of hepatic arterial infusion pump chemotherapy for colorectal liver metastases.
+
+Cohort files become survival curves, cumulative incidences, Cox models and a report that stands beside the
+published figures. For research; not for decisions about the treatment of a patient.
+
+>>> import haip_outcomes as haip
+>>> cohort = haip.demo_cohort().setting("unresectable")
+>>> haip.survival_curve(cohort.endpoint("os")).at([36])["estimate"].round(2).tolist()
+[0.37]
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# The public names and the rooms they live in; each room is opened on first use (PEP 562).
+_ROOMS = {
+    "errors": "HaipError PlanError CohortError EndpointError FitError SeparationError ConvergenceError Problem",
+    "survival.time_to_event": "TimeToEvent",
+    "survival.counts": "at_risk_table",
+    "survival.kaplan_meier": "survival_curve follow_up",
+    "survival.aalen_johansen": "cumulative_incidence",
+    "survival.comparisons": "logrank gray",
+    "survival.design_matrix": "design",
+    "survival.cox_regression": "cox",
+    "survival.agreement": "concordance",
+    "survival.diagnostics": "proportional_hazards",
+    "registry.plan": "load_plan",
+    "registry.cohort": "Cohort",
+    "registry.read": "read_cohort load_adjuvant load_unresectable demo_cohort",
+    "prognosis.factor_models": "factors",
+    "programme.safety_and_delivery": "proportions",
+    "benchmark.literature": "published",
+    "benchmark.comparison": "compare",
+    "figures.style": "save_figure",
+    "figures.curves": "plot_survival plot_cumulative_incidence",
+    "figures.forest": "plot_forest plot_comparisons",
+    "tables.baseline": "baseline_table",
+    "tables.effects": "effects_table",
+    "tables.outcomes": "survival_table incidence_table proportions_table",
+    "tables.comparisons": "comparison_table",
+    "report.build": "build_report",
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'haip_outcomes' has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,1 @@
+"""The literature and the comparison with it."""

@@ -1,0 +1,386 @@
+"""Like for like: the centre's number beside every published figure, and a word where a word is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from haip_outcomes.benchmark import verdicts
+from haip_outcomes.benchmark.centre import CentreNumber, NotComparableError
+from haip_outcomes.benchmark.estimands import Answers, answers
+from haip_outcomes.benchmark.literature import Figures, published
+from haip_outcomes.benchmark.published_figure import PublishedFigure
+from haip_outcomes.benchmark.uncertainty import published_side
+from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS, Judged, agreed, judge
+from haip_outcomes.errors import PlanError, did_you_mean
+from haip_outcomes.formatting import interval, listed, median, percent, plural
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.survival.results import shown_as_html
+
+MOST_JUDGED = 6
+POSSIBLY = "possibly"
+UNNAMED = "not among the figures named beforehand"
+COLUMNS = [
+    "outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event", "figure", "source", "setting", "endpoint",
+    "statistic", "published", "published_low", "published_high", "printed", "convention", "contrast", "difference", "difference_low",
+    "difference_high", "unit", "published_n", "published_basis", "setting_match", "time_zero_match", "event_match", "competing_match",
+    "named", "convention_verdict", "verdict", "reason",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One figure against the centre: the numbers under each convention, one verdict, one reason."""
+
+    figure: PublishedFigure
+    short: str
+    named: bool
+    verdict: str
+    reason: str
+    answers: Answers | None = None
+    judged: tuple[Judged, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What stands here, what stands there, and the verdict, in words."""
+        figure = self.figure
+        horizon = (
+            f" at {figure.horizon:g} months" if figure.horizon and figure.statistic != "proportion" else ""
+        )
+        group = (
+            self.answers.group
+            if self.answers
+            else {"resected_no_haip": "comparator", "both": "both settings"}.get(
+                figure.setting, figure.setting
+            )
+        )
+        title = f"{_endpoint_words(figure)}{horizon}, {group}"
+        theirs = f"{figure.printed}{f', {figure.n} patients' if figure.n else ''} in {self.short}"
+        verdict = f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+        if self.answers is None:
+            return f"{title}: {theirs}. {_upper(verdict)}."
+        here = "; ".join(f"{number_words(ours)}{_under(ours.convention)}" for ours in self.answers.numbers)
+        sizes = sorted({ours.n for ours in self.answers.numbers})
+        patients = f"{sizes[0]} to {sizes[-1]} patients" if len(sizes) > 1 else plural(sizes[0], "patient")
+        return " ".join([f"{title}: {here} here ({patients}); {theirs}. {_upper(verdict)}.", *self.remarks])
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has to be read with the verdict: what is not stated, how the uncertainty was taken, what was left out."""
+        if self.answers is None:
+            return ()
+        fields, found = self.answers.fields, []
+        if fields.unstated:
+            same = (
+                " The verdict is the same under each."
+                if len(self.judged) > 1 and self.verdict not in (NOT_JUDGED, SAME_PATIENTS)
+                else ""
+            )
+            found.append(f"The source does not state {listed(fields.unstated)}.{same}")
+        if fields.plan_unstated:
+            found.append(f"The centre's plan does not state {listed(fields.plan_unstated)}.")
+        theirs = published_side(self.figure)
+        if theirs.lower_bound and self.verdict not in (NOT_JUDGED, SAME_PATIENTS):
+            found.append(f"The published side's uncertainty is taken from {theirs.basis}.")
+        for note in dict.fromkeys(
+            [
+                *(note for ours in self.answers.numbers for note in ours.notes),
+                *self.answers.notes,
+                *self.answers.unanswered,
+            ]
+        ):
+            found.append(f"{_upper(note.rstrip('.'))}.")
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """A centre beside the literature.
+
+    `tidy()` has a row a figure and convention; `summary` says how many figures were looked at and the verdict on each
+    that the plan named; `sentences` has a sentence for every figure; `beside` names those that belong to a result.
+    """
+
+    compared: tuple[Compared, ...]
+    looked_at: int
+    method: str
+
+    def tidy(self) -> pd.DataFrame:
+        """A row a figure and convention, in the order of the figures.
+
+        The centre's estimate with its 95% limits and the published number are on one scale, named by `unit`: probabilities,
+        months, days or ratios. `difference` is centre minus published, or centre over published where `contrast` is "ratio".
+        `convention_verdict` is the word under one convention, `verdict` the figure's. A figure that can't be compared has one
+        row without the centre's number, and the reason.
+        """
+        rows = [row for one in self.compared for row in _rows(one)]
+        frame = pd.DataFrame(rows, columns=COLUMNS)
+        for name in ("n", "n_event", "published_n"):
+            frame[name] = frame[name].astype("Int64")
+        return frame
+
+    @property
+    def judged(self) -> tuple[Compared, ...]:
+        """The figures that the plan named beforehand, in the plan's order."""
+        return tuple(one for one in self.compared if one.named)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """A sentence a figure, in the order of the figures."""
+        return tuple(one.sentence for one in self.compared)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """How many figures were looked at and how many can be compared; then a sentence for each figure named beforehand."""
+        can = sum(one.verdict != NOT_COMPARABLE for one in self.compared)
+        named = len(self.judged)
+        if named:
+            judging = f"{named} {'was' if named == 1 else 'were'} named beforehand in the plan and may be judged; the rest are listed without a verdict"
+        else:
+            judging = "the plan names none beforehand ([benchmark] judge), so none is judged"
+        head = f"{plural(self.looked_at, 'published figure')} looked at: {can} can be set beside this centre's results, {self.looked_at - can} can't; {judging}."
+        return (head, *(one.sentence for one in self.judged))
+
+    def beside(self, setting: str, endpoints: Iterable[str]) -> list[str]:
+        """Ids of the figures that can stand beside a result: of a setting (comparator for no pump) and of these endpoints."""
+        wanted, asked = set(endpoints), "resected_no_haip" if setting == "comparator" else setting
+        return [one.figure.id for one in self.compared
+                if one.answers and one.figure.setting == asked and {one.figure.endpoint, one.figure.outcome} & wanted]  # fmt: skip
+
+    def __repr__(self) -> str:
+        return "\n".join(self.summary)
+
+    def _repr_html_(self) -> str:
+        shown = self.tidy()[
+            ["figure", "group", "time", "estimate", "published", "convention", "verdict", "reason"]
+        ]
+        return shown_as_html("Against the literature", shown, self.method)
+
+
+def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None = None) -> Comparison:
+    """Is this centre all right beside the literature, and how sure can we be?
+
+    For each published figure the centre's own number is computed by the same estimand, time zero and method. Where the two
+    differ in what they measure the comparison is refused with the reason; where the source does not say, the centre's number is
+    computed under every convention the figure could mean, and there is a verdict only when all of them agree.
+
+    Parameters
+    ----------
+    cohort : the centre's patients, all settings at once or one of them.
+    figures : the figures to look at; else all that are published. Only those that the plan names in `[benchmark] judge` (six
+        at most) are judged; figures of sources in `[cohort] overlap` never are.
+
+    Formulas
+    --------
+    Published standard error: from the printed interval; else the p-value of a ratio; else k of n; else, for a probability at a
+    time, n alone as binomial, which is a lower bound; else nothing is judged. Differences by MOVER (Zou and Donner 2008, doi
+    10.1002/sim.3095), of two proportions by Newcombe's method 10; hazard ratios as Altman and Bland 2003, doi
+    10.1136/bmj.326.7382.219; medians as a ratio, or as a difference of standard-error medians where the source's interval is of
+    that form. Smallest difference with 80% power: (1.96 + 0.84) standard errors.
+
+    Raises
+    ------
+    PlanError : the plan's judge, margin or overlap names no published figure, endpoint or source; more than six are to be judged.
+
+    >>> from haip_outcomes import demo_cohort
+    >>> found = compare(demo_cohort(), published(source="chakedis2018", endpoint="overall_survival"))
+    >>> sorted(set(found.tidy()["verdict"]))
+    ['same patients']
+    """
+    everything = published()
+    asked = everything if figures is None else figures
+    chosen = tuple(asked)
+    known = asked if isinstance(asked, Figures) else everything
+    _check_plan(cohort, everything, chosen, known)
+    named = cohort.plan.benchmark.judge
+    compared = []
+    for figure in chosen:
+        short = known.sources[figure.source].short if figure.source in known.sources else figure.source
+        compared.append(
+            _compared(cohort, figure, short, figure.id in named, _shared(cohort, figure, known, everything))
+        )
+    compared.sort(key=lambda one: named.index(one.figure.id) if one.named else len(named))
+    method = ("The centre's number by the figure's own estimand, time zero and method; both sides' uncertainty counts; differences by MOVER and "
+              "Newcombe's method 10, verdicts from 95% and 99.8% intervals; no correction for the number of figures looked at.")  # fmt: skip
+    return Comparison(tuple(compared), len(compared), method)
+
+
+def _check_plan(
+    cohort: Cohort, everything: Figures, chosen: tuple[PublishedFigure, ...], known: Figures
+) -> None:
+    """The plan's words about the literature must mean something: a misspelt overlap would judge a centre on its own patients."""
+    ids = [*everything.ids, *(figure.id for figure in chosen)]
+    sources = [*everything.sources, *known.sources, *(figure.source for figure in chosen)]
+    groups = [*everything.overlap_groups, *known.overlap_groups]
+    benchmark, wrong = cohort.plan.benchmark, []
+    if len(benchmark.judge) > MOST_JUDGED:
+        wrong.append(
+            f"[benchmark] judge: at most {MOST_JUDGED} figures may be named beforehand, and there are {len(benchmark.judge)}"
+        )
+    wrong += [
+        f'[benchmark] judge: there is no published figure "{name}". {did_you_mean(name, ids)}'
+        for name in benchmark.judge
+        if name not in ids
+    ]
+    endpoints = PublishedFigure.words("endpoint")
+    for name, margin in benchmark.margin.items():
+        if name not in ids and name not in endpoints:
+            wrong.append(
+                f'[benchmark] margin: "{name}" is no published figure and no endpoint. {did_you_mean(name, [*ids, *endpoints])}'
+            )
+        meant = [figure for figure in (*everything, *chosen) if name in (figure.id, figure.endpoint)]
+        if not margin > 0:
+            wrong.append(f"[benchmark] margin: {name} must be above 0, in the figure's unit")
+        elif margin < 1 and any(figure.unit == "%" for figure in meant):
+            wrong.append(
+                f"[benchmark] margin: {name} is in per cent, so ten percentage points are written 10; {margin:g} would be less than one"
+            )
+        elif margin <= 1 and meant and all(figure.unit == "ratio" for figure in meant):
+            wrong.append(
+                f"[benchmark] margin: {name} is a ratio, so its margin is a factor above 1, for example 1.25"
+            )
+    for name in cohort.plan.cohort.overlap:
+        if name not in (*sources, *groups, *ids):
+            wrong.append(
+                f'[cohort] overlap: "{name}" is no source of published figures. {did_you_mean(name, [*sources, *groups])}'
+            )
+    if wrong:
+        raise PlanError(
+            "\n".join([f"{plural(len(wrong), 'problem')} in the plan:", *(f"  {line}" for line in wrong)])
+        )
+
+
+def _shared(cohort: Cohort, figure: PublishedFigure, known: Figures, everything: Figures) -> str:
+    """Why the figure is on this centre's own patients, or may be; empty when nothing says so."""
+    overlap = cohort.plan.cohort.overlap
+    if figure.source in overlap or figure.id in overlap:
+        return "the plan names this source as these patients"
+    own = set(
+        figure.overlap or (known.sources[figure.source].overlap if figure.source in known.sources else ())
+    )
+    if own & set(overlap):
+        return f"the plan names these patients as part of {listed(sorted(own & set(overlap)))}"
+    for name in overlap:
+        for other in everything.figures:
+            if (
+                other.source == name
+                and other.setting == figure.setting
+                and own & set(everything.sources[name].overlap)
+            ):
+                return f"{POSSIBLY}: this series may share patients with {everything.sources[name].short}, which the plan names as these patients"
+    return ""
+
+
+def _compared(cohort: Cohort, figure: PublishedFigure, short: str, named: bool, shared: str) -> Compared:
+    try:
+        found = answers(cohort, figure)
+    except NotComparableError as error:
+        reason = str(error).rstrip(".")
+        if shared and not shared.startswith(POSSIBLY):
+            return Compared(figure, short, named, SAME_PATIENTS, f"{shared}; and {reason}")
+        return Compared(figure, short, named, NOT_COMPARABLE, reason)
+    theirs = published_side(figure)
+    margin = cohort.plan.benchmark.margin.get(figure.id, cohort.plan.benchmark.margin.get(figure.endpoint))
+    margin = None if margin is None else margin * figure.scale
+    judged = tuple(judge(ours, theirs, figure.n, figure.better, margin) for ours in found.numbers)
+    if shared:
+        verdict, reason = SAME_PATIENTS, f"{shared}; shown, never judged"
+    elif not named:
+        verdict, reason = NOT_JUDGED, UNNAMED
+    else:
+        verdict, reason = _verdict(found, judged)
+    return Compared(figure, short, named, verdict, reason, found, judged)
+
+
+def _verdict(found: Answers, judged: tuple[Judged, ...]) -> tuple[str, str]:
+    """One verdict for a figure: that of its only convention, or that on which all agree."""
+    together = agreed([one.verdict for one in judged])
+    words = [ours.convention for ours in found.numbers]
+    if together is None:
+        parts = [f"{_under(word).strip()} {one.verdict}" for word, one in zip(words, judged, strict=True)]
+        return NOT_JUDGED, f"the answer depends on what the source does not state: {', '.join(parts)}"
+    if found.unanswered and together not in (NOT_JUDGED, verdicts.TOO_FEW):
+        return (
+            NOT_JUDGED,
+            f"the figure could also mean what this centre can't answer ({'; '.join(found.unanswered)})",
+        )
+    reasons = list(dict.fromkeys(one.reason for one in judged))
+    if len(reasons) == 1:
+        return together, reasons[0]
+    return together, "; ".join(
+        f"{_under(word).strip()}, {one.reason}" for word, one in zip(words, judged, strict=True)
+    )
+
+
+def _under(convention: str) -> str:
+    return (
+        ""
+        if not convention
+        else f" {convention}"
+        if convention.startswith("counted")
+        else f" with {convention}"
+    )
+
+
+def number_words(ours: CentreNumber) -> str:
+    """The centre's number with its 95% limits, in its unit: "64% (42, 80)", "9.2 months (3.1, 15.3)"."""
+    value, (low, high) = ours.side.estimate, ours.shown
+    if ours.unit == "probability":
+        return percent(value, low, high)
+    if ours.unit == "ratio":
+        return interval(value, low, high)
+    text = median(value, low, high, 0 if ours.unit == "days" else 1)
+    return f"median {text} {ours.unit}"
+
+
+def _rows(one: Compared) -> list[dict[str, object]]:
+    figure = one.figure
+    theirs = published_side(figure)
+    low, high = theirs.limits(0.95) if theirs.limits else (math.nan, math.nan)
+    row: dict[str, object] = {
+        "outcome": figure.endpoint, "group": one.answers.group if one.answers else figure.setting, "time": figure.horizon,
+        "figure": figure.id, "source": figure.source, "setting": figure.setting, "endpoint": figure.endpoint, "statistic": figure.statistic,
+        "published": theirs.estimate, "published_low": low, "published_high": high, "printed": figure.printed, "unit": "probability" if figure.unit == "%" else figure.unit,
+        "published_n": figure.n, "published_basis": theirs.basis, "named": one.named,
+        "convention": "", "convention_verdict": "", "contrast": "", "verdict": one.verdict, "reason": one.reason,
+        "setting_match": "", "time_zero_match": "", "event_match": "", "competing_match": "",
+    }  # fmt: skip
+    if one.answers is None:
+        return [row]
+    fields = one.answers.fields
+    row |= {
+        "setting_match": fields.setting,
+        "time_zero_match": fields.time_zero,
+        "event_match": fields.event,
+        "competing_match": fields.competing,
+    }
+    shown = one.named and one.verdict != SAME_PATIENTS
+    return [
+        row | {"convention": ours.convention, "estimate": ours.side.estimate, "conf_low": ours.shown[0], "conf_high": ours.shown[1],
+               "n": ours.n, "n_event": ours.n_event, "contrast": judged.contrast, "difference": judged.difference,
+               "difference_low": judged.low, "difference_high": judged.high, "convention_verdict": judged.verdict if shown else ""}
+        for ours, judged in zip(one.answers.numbers, one.judged, strict=True)
+    ]  # fmt: skip
+
+
+_WORDS = {
+    "postop_complication": "postoperative complications", "postop_mortality": "early mortality", "pump_complication": "pump complications",
+    "first_cycle_delivered": "first cycle given", "first_cycle_not_delivered": "first cycle never given",
+}  # fmt: skip
+
+
+def _endpoint_words(figure: PublishedFigure) -> str:
+    name = figure.outcome or figure.endpoint
+    words = _WORDS.get(name, name.replace("_", " "))
+    if figure.statistic == "hazard_ratio":
+        words = f"{words}, hazard ratio of {'the pump' if figure.factor == 'haip' else figure.factor}"
+    elif figure.endpoint == "prevalence":
+        words = f"prevalence of {figure.factor}"
+    return _upper(words)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

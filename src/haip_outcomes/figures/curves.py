@@ -1,0 +1,280 @@
+"""Curves over time: Kaplan-Meier and cumulative incidence, with the numbers they rest on under the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from haip_outcomes.errors import EndpointError, did_you_mean
+from haip_outcomes.figures.panels import Key, Numbers, Panel
+from haip_outcomes.figures.scales import time_breaks
+from haip_outcomes.figures.steps import (
+    draw_censorings,
+    draw_steps,
+    few_from,
+    group_style,
+    in_words,
+    incidence_style,
+    part_of,
+    steps,
+    top_of,
+)
+from haip_outcomes.figures.style import Drawing, drawing_style
+from haip_outcomes.formatting import listed, number, p_value
+from haip_outcomes.survival.aalen_johansen import CumulativeIncidence
+from haip_outcomes.survival.counts import RiskSets, at_risk_table
+from haip_outcomes.survival.kaplan_meier import SurvivalCurve
+from haip_outcomes.survival.results import TestResult
+from haip_outcomes.tables.table import slug
+
+_FEW = (
+    "Thin line and hatched band: beyond the last time with at least 5 patients and 10% of the group at risk."
+)
+_ROWS = (("At risk", "n_risk"), ("Censored", "n_censor"), ("Events", "n_event"))
+_COUNTS = "Censorings and events in the table are those before each time."
+
+
+def plot_survival(
+    curve: SurvivalCurve,
+    *,
+    width: str = "single",
+    until: float | None = None,
+    breaks: Sequence[float] | None = None,
+    test: TestResult | None = None,
+    labels: Mapping[str, str] | None = None,
+    by_label: str = "",
+    y_label: str | None = None,
+) -> Drawing:
+    """Kaplan-Meier curves from 0 to 100% with their confidence bands, and under them who was still at risk.
+
+    The whole curve is drawn; where fewer than 5 patients, or fewer than 10% of the group, are left at risk, the line is
+    thin and the band only hatched, because there one patient moves it visibly. Small vertical strokes are censorings.
+
+    Parameters
+    ----------
+    curve : what `survival_curve` returned.
+    width : "single" (84 mm) or "double" (174 mm).
+    until : where the time axis ends, in the curve's unit; by default at the last time.
+    breaks : times with a tick and a column of numbers; by default round ones.
+    test : what `logrank` returned; its p-value is printed above the curves.
+    labels : what to print for a group, for example `{"No": "No sarcopenia"}`; groups named here come first, in this order.
+    by_label : the name of what makes the groups, for example "Sarcopenia"; stands before them in the key.
+    y_label : by default the endpoint's name; for a curve with other causes censored "Free of ...".
+
+    Errors: EndpointError when `until`, `breaks` or `labels` don't fit the curve.
+
+    >>> import haip_outcomes as haip
+    >>> curve = haip.survival_curve(haip.demo_cohort().setting("unresectable").endpoint("os"))
+    >>> haip.plot_survival(curve).size
+    (84.0, 77.8)
+    """
+    frame = curve.tidy()
+    sets, names = _ordered(curve.sets, labels)
+    end, ticks = _axis(curve, until, breaks, width)
+    styles = [group_style(i) for i in range(len(sets))]
+    several = len(sets) > 1
+    tests = [_p_words(test)] if test is not None else []
+    panel = Panel(
+        x_label=_time_label(curve), y_label=f"{y_label or _y_words(curve)} (%)", until=end, breaks=ticks, widths=width,
+        numbers=_numbers(sets, names, styles, ticks, _ROWS), key=_group_key(by_label, names, styles) if several else (),
+        notes=(*tests, *([_sentence(curve.caution)] if curve.caution else [])),
+    )  # fmt: skip
+    thin = False
+    with drawing_style():
+        figure, axes = panel.draw()
+        for one, style in zip(sets, styles, strict=True):
+            part, few = part_of(frame, one.group), few_from(one)
+            thin |= few < min(end, float(one.time[-1]))
+            draw_steps(axes, steps(part, 1.0, end), style, few=few, band=True)
+            draw_censorings(axes, part, end, style["color"])
+    what = curve.label or "Survival"
+    split = f" by {_small(by_label)}" if by_label and several else ""
+    caption = _sentences(f"{what}{split}, {_small(_time_label(curve))}, with {_level(curve)} confidence band", curve.method,
+                         "" if curve.caution in curve.method else curve.caution, *[f"{t.method}: {_p_equals(t)}" for t in _listed(test)],
+                         "Strokes are censorings", _FEW if thin else "", _COUNTS)  # fmt: skip
+    alt = _sentences(f"Kaplan-Meier curve{'s' if several else ''}: {what}{split}, from 0 to {_short(end)} {curve.unit}",
+                     *[in_words(part_of(frame, one.group), (name,), one.n, one.n_events(), curve.unit, 1.0, ticks)
+                       for one, name in zip(sets, names, strict=True)], *tests, curve.caution)  # fmt: skip
+    return Drawing(figure, slug("survival", curve.label, by_label), caption, alt)
+
+
+def plot_cumulative_incidence(
+    incidence: CumulativeIncidence,
+    *,
+    cause: str,
+    width: str = "single",
+    until: float | None = None,
+    breaks: Sequence[float] | None = None,
+    tests: Mapping[str, TestResult] | TestResult | None = None,
+    labels: Mapping[str, str] | None = None,
+    by_label: str = "",
+    y_top: float | None = None,
+) -> Drawing:
+    """The probability that an event has come first, from 0: the event of interest solid, competing events dashed.
+
+    Parameters
+    ----------
+    incidence : what `cumulative_incidence` returned.
+    cause : the event of interest; the confidence band is its own.
+    width, until, breaks, labels, by_label : as in `plot_survival`.
+    tests : what `gray` returned, one a cause: `{"Liver": gray(...), "Death": gray(...)}`; one alone is that of `cause`.
+    y_top : where the probability axis ends (1 is 100%); by default just above what is drawn.
+
+    Groups differ by colour and by the marker at each tick, events by line style, so that a grey print can be read.
+
+    Errors: EndpointError for a cause that the result does not have, or `until`, `breaks` or `labels` that don't fit.
+
+    >>> import haip_outcomes as haip
+    >>> first = haip.demo_cohort().setting("unresectable").endpoint("first_site")
+    >>> haip.plot_cumulative_incidence(haip.cumulative_incidence(first), cause="Liver").name
+    'incidence_first_site_of_progression_or_recurrence_liver'
+    """
+    frame = incidence.tidy()
+    states = incidence.states
+    by_cause = {cause: tests} if isinstance(tests, TestResult) else dict(tests or {})
+    for name in (cause, *by_cause):
+        if name not in states:
+            raise EndpointError(f'There is no event "{name}". {did_you_mean(name, states)}')
+    causes = [cause, *(name for name in states if name != cause)]
+    sets, names = _ordered(incidence.sets, labels)
+    end, ticks = _axis(incidence, until, breaks, width)
+    several = len(sets) > 1
+    styles = [[incidence_style(i, j, several) for j in range(len(causes))] for i in range(len(sets))]
+    plain = [{**style, "color": "black", "marker": ""} if several else style for style in styles[0]]
+    cause_key = [
+        (Key(_with_p(name, by_cause.get(name)), style),) for name, style in zip(causes, plain, strict=True)
+    ]
+    panel = Panel(
+        x_label=_time_label(incidence), y_label="Cumulative incidence (%)", until=end, breaks=ticks, widths=width,
+        numbers=_numbers(sets, names, [own[0] for own in styles], ticks, _ROWS[:1]),
+        key=(*(_group_key(by_label, names, [own[0] for own in styles]) if several else ()), *cause_key),
+        notes=(_sentence(incidence.caution),) if incidence.caution else (), y_top=y_top or top_of(frame[frame["time"] <= end], cause),
+    )  # fmt: skip
+    thin = False
+    with drawing_style():
+        figure, axes = panel.draw()
+        for one, own in zip(sets, styles, strict=True):
+            few = few_from(one)
+            thin |= few < min(end, float(one.time[-1]))
+            for name, style in reversed(list(zip(causes, own, strict=True))):
+                part = part_of(frame, one.group, name)
+                draw_steps(axes, steps(part, 0.0, end), style, few=few, band=name == cause, marks=ticks[1:])
+    what = incidence.label or "Events"
+    split = f" by {_small(by_label)}" if by_label and several else ""
+    others = f", and of competing events (broken lines: {_small(listed(causes[1:]))})" if causes[1:] else ""
+    caption = _sentences(f"{what}{split}: cumulative incidence of {_small(cause)} (solid, with {_level(incidence)} confidence band)"
+                         f"{others}, {_small(_time_label(incidence))}",
+                         incidence.method, *[f"{name}: {t.method}: {_p_equals(t)}" for name, t in by_cause.items()],
+                         _FEW if thin else "")  # fmt: skip
+    alt = _sentences(f"Cumulative incidence curves: {what}{split}, from 0 to {_short(end)} {incidence.unit}",
+                     *[in_words(part_of(frame, one.group, c), (name, c), one.n, one.n_events(states.index(c) + 1), incidence.unit, 0.0, ticks)
+                       for one, name in zip(sets, names, strict=True) for c in causes],
+                     *[f"{name}: {_p_words(t)}" for name, t in by_cause.items()])  # fmt: skip
+    return Drawing(figure, slug("incidence", incidence.label, cause, by_label), caption, alt)
+
+
+Result = SurvivalCurve | CumulativeIncidence
+
+
+def _axis(
+    result: Result, until: float | None, breaks: Sequence[float] | None, width: str
+) -> tuple[float, tuple[float, ...]]:
+    end = max(float(one.time[-1]) for one in result.sets) if until is None else float(until)
+    if not end > 0:
+        raise EndpointError(f"The time axis must end after 0; until={end:g}.")
+    if breaks is None:
+        return end, time_breaks(end, result.unit, width, str(max(one.n for one in result.sets)))
+    ticks = tuple(sorted(float(tick) for tick in breaks))
+    if not ticks or ticks[0] < 0 or ticks[-1] > end:
+        raise EndpointError(f"breaks must lie between 0 and {end:g} {result.unit}; got {list(breaks)}.")
+    return end, ticks
+
+
+def _ordered(sets: Sequence[RiskSets], labels: Mapping[str, str] | None) -> tuple[list[RiskSets], list[str]]:
+    """The groups, those in `labels` first and in its order, and what to print for them."""
+    known = {one.group: one for one in sets if one.group is not None}
+    printed = dict(labels or {})
+    for name in printed:
+        if name not in known:
+            raise EndpointError(f'labels: there is no group "{name}". {did_you_mean(name, known)}')
+    if not known:
+        return list(sets), [""]
+    order = [*printed, *(name for name in known if name not in printed)]
+    return [known[name] for name in order], [printed.get(name, name) for name in order]
+
+
+def _group_key(
+    by_label: str, names: Sequence[str], styles: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[Key, ...], ...]:
+    heading = [Key(f"{by_label}:")] if by_label else []
+    return ((*heading, *(Key(name, style) for name, style in zip(names, styles, strict=True))),)
+
+
+def _numbers(sets: Sequence[RiskSets], names: Sequence[str], styles: Sequence[Mapping[str, Any]], ticks: Sequence[float],
+             rows: Sequence[tuple[str, str]]) -> tuple[Numbers, ...]:  # fmt: skip
+    """The patients (never weights) of each group at the ticks."""
+    tables = [at_risk_table(one.rows, list(ticks)) for one in sets]
+    if any("n_pending" in table for table in tables):
+        rows = (*rows, ("Not entered", "n_pending"))
+    return tuple(Numbers(tuple((words, tuple(f"{value:.0f}" for value in table.get(column, pd.Series(0, table.index))))
+                               for words, column in rows), name if len(sets) > 1 else "", style if len(sets) > 1 else None)
+                 for table, name, style in zip(tables, names, styles, strict=True))  # fmt: skip
+
+
+def _time_label(result: Result) -> str:
+    return (
+        f"{result.unit.capitalize()} since {result.time_zero}" if result.time_zero else f"Time, {result.unit}"
+    )
+
+
+def _y_words(curve: SurvivalCurve) -> str:
+    if not curve.caution:
+        return curve.label or "Survival"
+    event = curve.sets[0].rows.states[0]
+    return (
+        f"Free of {_small(curve.label)}"
+        if event.lower() in curve.label.lower()
+        else f"Free of event “{event}”"
+    )
+
+
+def _listed(test: TestResult | None) -> list[TestResult]:
+    return [] if test is None else [test]
+
+
+def _small(words: str) -> str:
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}" if words else ""
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(filter(None, map(_sentence, parts)))
+
+
+def _p_equals(test: TestResult) -> str:
+    words = p_value(test.p_value)
+    return f"p {words[0]} {words[1:]}" if words[:1] in "<>" else f"p = {words}"
+
+
+def _p_words(test: TestResult) -> str:
+    """The test's name, as its method sentence begins, with its p-value."""
+    name = test.method.split(";")[0].split(",")[0].split(".")[0].split("(")[0].split(" of ")[0].strip()
+    return f"{name}: {_p_equals(test)}"
+
+
+def _with_p(name: str, test: TestResult | None) -> str:
+    return f"{name} ({_p_words(test)})" if test is not None else name
+
+
+def _short(time: float) -> str:
+    return number(time, 1).removesuffix(".0")
+
+
+def _level(result: Result) -> str:
+    return f"{100 * result.conf_level:g}%"

@@ -1,0 +1,1 @@
+"""Which patient factors go with the outcome."""

@@ -1,0 +1,1 @@
+"""Safety and delivery of the pump programme."""

@@ -1,0 +1,1 @@
+"""Patients: the plan, the file, the cohort."""

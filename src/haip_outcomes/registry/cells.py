@@ -1,0 +1,153 @@
+"""Cells to values: what a column must hold, and what is said of the cells that do not hold it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from haip_outcomes.errors import Problem, did_you_mean
+from haip_outcomes.formatting import listed
+from haip_outcomes.registry.plan import SETTINGS, ColumnPlan, Plan
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_IDENTIFYING = re.compile(
+    r"(^|[_\W])(name|surname|initials|mrn|dob|birth.?date|date.?of.?birth|ssn|bsn|nhs|phone|mobile|e.?mail|address|postcode|zip)"
+    r"($|[_\W])",
+    re.IGNORECASE,
+)
+
+
+class _WrongError(ValueError):
+    """A cell does not hold what its column must hold: what was expected, and what to do."""
+
+    def __init__(self, expected: str, advice: str) -> None:
+        self.expected, self.advice = expected, advice
+
+
+def cell_text(value: Any) -> str:
+    """A cell as a person reads it: 1.0 from a spreadsheet is "1", an empty cell is ""."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d") if value.time() == datetime.min.time() else value.isoformat(" ")
+    return str(value)
+
+
+def looks_identifying(column: str) -> bool:
+    """True for a column whose name suggests that it identifies a patient."""
+    return bool(_IDENTIFYING.search(column))
+
+
+def convert(column: pd.Series, kind: str, plan: Plan, table: str) -> tuple[pd.Series, list[Problem]]:
+    """A raw column as its kind demands, and the problems of its cells.
+
+    Cells that are empty or hold one of the plan's missing codes become missing. A cell that does not hold what it
+    must is a problem and is never changed into something else.
+    """
+    name = str(column.name)
+    declared = plan.columns.get(name, ColumnPlan())
+    codes = {*plan.missing.codes}
+    read = _reader(kind, declared, plan)
+    values: list[Any] = []
+    wrong: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row, raw in zip(column.index, column, strict=True):
+        text = cell_text(raw)
+        if text == "" or text in codes or _same_number(text, codes):
+            values.append(None)
+            continue
+        try:
+            values.append(read(raw, text))
+        except _WrongError as error:
+            values.append(None)
+            wrong.setdefault((error.expected, error.advice), []).append((row, text))
+    hidden = kind == "key" or looks_identifying(name)
+    problems = [
+        Problem(table, name, tuple(row for row, _ in cells), "" if hidden else _found([text for _, text in cells]), expected, advice)
+        for (expected, advice), cells in wrong.items()
+    ]
+    return _typed(values, kind, declared, column), problems
+
+
+def _typed(values: list[Any], kind: str, declared: ColumnPlan, column: pd.Series) -> pd.Series:
+    index, name = column.index, column.name
+    if kind in ("number", "flag"):
+        return pd.Series([np.nan if v is None else v for v in values], index=index, name=name, dtype=float)
+    if kind == "date":
+        return pd.Series(pd.to_datetime(pd.Series(values, index=index, dtype=object)), name=name)
+    if kind == "category":
+        levels = list(dict.fromkeys(declared.levels.values())) or sorted({v for v in values if v is not None})
+        return pd.Series(pd.Categorical(values, categories=levels), index=index, name=name)
+    if kind == "setting":
+        return pd.Series(pd.Categorical(values, categories=list(SETTINGS)), index=index, name="setting")
+    return pd.Series(values, index=index, name=name, dtype=object)
+
+
+def _reader(kind: str, declared: ColumnPlan, plan: Plan) -> Callable[[Any, str], Any]:
+    if kind == "number":
+        return _number
+    if kind == "flag":
+        return lambda raw, text: _flag(text)
+    if kind == "date":
+        return lambda raw, text: _date(raw, text, plan.cohort.date_format)
+    if kind == "category" and declared.levels:
+        return lambda raw, text: _level(text, declared.levels, "undeclared code; correct it, or add it to levels or to [missing] codes")
+    if kind == "setting":
+        levels: dict[str, str] = {**plan.cohort.setting_levels} or {name: name for name in SETTINGS}
+        return lambda raw, text: _level(text, levels, "unknown setting; correct it, or say what it means in setting_levels")
+    return lambda raw, text: text
+
+
+def _number(raw: Any, text: str) -> float:
+    if isinstance(raw, bool) or not (isinstance(raw, (int, float)) or _NUMBER.fullmatch(text.strip())):
+        comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", text)
+        advice = f"write {text.strip().replace(',', '.')}" if comma else "correct it, or add it to [missing] codes"
+        raise _WrongError("a number with a decimal point" if comma else "a number", advice)
+    value = float(raw)
+    if not np.isfinite(value):
+        raise _WrongError("a finite number", "correct it, or leave the cell empty")
+    return value
+
+
+def _flag(text: str) -> float:
+    if text not in ("0", "1"):
+        raise _WrongError("0 (no) or 1 (yes)", "correct it, or declare the column's levels in the plan")
+    return float(text)
+
+
+def _date(raw: Any, text: str, date_format: str) -> datetime:
+    if isinstance(raw, datetime):
+        return datetime(raw.year, raw.month, raw.day)
+    if isinstance(raw, date):
+        return datetime(raw.year, raw.month, raw.day)
+    example = date(2019, 3, 31).strftime(date_format)
+    try:
+        found = datetime.strptime(text, date_format)
+    except ValueError:
+        raise _WrongError(f"a date such as {example}", "correct it, or set date_format in [cohort] of the plan") from None
+    if not 1900 <= found.year <= datetime.now().year + 1:
+        raise _WrongError("a date between 1900 and today", "correct the year")
+    return found
+
+
+def _level(text: str, levels: dict[str, str], advice: str) -> str:
+    if text not in levels:
+        near = did_you_mean(text, levels) if len(text) > 2 else ""
+        raise _WrongError(f"one of {', '.join(levels)}", f"{advice}. {near}" if near.startswith("Did") else advice)
+    return levels[text]
+
+
+def _same_number(text: str, codes: set[str]) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and any(_NUMBER.fullmatch(code) and float(code) == float(text) for code in codes)
+
+
+def _found(texts: list[str], most: int = 3) -> str:
+    """The different things found, cut to a readable length."""
+    seen = list(dict.fromkeys(text if len(text) <= 24 else f"{text[:23]}…" for text in texts))
+    return ", ".join(seen[:most]) + (", ..." if len(seen) > most else "") if len(seen) != 2 else listed(seen)

@@ -1,0 +1,175 @@
+"""The rules of a clinical table, as data: what must hold, for which column, and what to do where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+import pandera.pandas as pa
+
+from haip_outcomes.errors import Problem
+from haip_outcomes.registry.cells import cell_text, looks_identifying
+from haip_outcomes.registry.endpoints import Endpoint, flag_set
+from haip_outcomes.registry.plan import EndpointPlan, Plan, TimedFlag
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: `holds` gives True for each row that is right; `column` is where a person should look.
+
+    `needs` are the columns that `holds` reads; a rule with an absent column is not asked.
+    """
+
+    column: str
+    needs: tuple[str, ...]
+    holds: Callable[[pd.DataFrame], pd.Series]
+    expected: str
+    advice: str
+
+
+def rules(plan: Plan) -> list[Rule]:
+    """All rules that a plan implies, each once."""
+    found: dict[tuple[str, str], Rule] = {}
+    for rule in (*_key_rules(plan), *_range_rules(plan), *_endpoint_rules(plan), *_programme_rules(plan)):
+        found.setdefault((rule.column, rule.expected), rule)
+    return list(found.values())
+
+
+def broken(frame: pd.DataFrame, plan: Plan, table: str) -> list[Problem]:
+    """Run every rule on a typed frame; a problem a rule that some rows break."""
+    checks = {f"rule {i}": rule for i, rule in enumerate(rules(plan)) if set(rule.needs) <= set(frame.columns)}
+    schema = pa.DataFrameSchema(checks=[
+        pa.Check(rule.holds, name=name, title=rule.expected, description=rule.advice, ignore_na=False)
+        for name, rule in checks.items()
+    ])  # fmt: skip
+    try:
+        schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        return [_problem(checks[error.check.name], error, frame, plan, table) for error in errors.schema_errors]
+    return []
+
+
+def _problem(rule: Rule, error: pa.errors.SchemaError, frame: pd.DataFrame, plan: Plan, table: str) -> Problem:
+    if not isinstance(error.check_output, pd.Series):  # the rule itself failed: a bug, never the patient's fault
+        raise error
+    rows = frame.index[~error.check_output]
+    hidden = rule.column == plan.cohort.id or looks_identifying(rule.column) or rule.column not in frame
+    texts = [] if hidden else list(dict.fromkeys(cell_text(value) or "empty" for value in frame.loc[rows, rule.column]))
+    found = ", ".join(texts[:3]) + (", ..." if len(texts) > 3 else "")
+    return Problem(table, rule.column, tuple(int(row) for row in rows), found, rule.expected, rule.advice)
+
+
+def _present(column: str, expected: str, advice: str) -> Rule:
+    return Rule(column, (column,), lambda f: f[column].notna(), expected, advice)
+
+
+def _between(column: str, low: float, high: float, unit: str) -> Rule:
+    return Rule(column, (column,), lambda f: f[column].isna() | f[column].between(low, high), f"{low:g} to {high:g}{unit}",
+                "correct it (a wrong unit?), or change the range in the plan")  # fmt: skip
+
+
+def _not_negative(column: str) -> Rule:
+    return Rule(column, (column,), lambda f: ~(f[column] < 0), "0 or more", "negative follow-up: correct the time")
+
+
+def _not_before(earlier: str, later: str, advice: str) -> Rule:
+    return Rule(later, (later, earlier), lambda f: ~(f[later] < f[earlier]), f"not before {earlier}", advice)
+
+
+def _not_after(later: str, earlier: str, advice: str) -> Rule:
+    return Rule(later, (later, earlier), lambda f: ~(f[later] > f[earlier]), f"not after {earlier}", advice)
+
+
+def _key_rules(plan: Plan) -> Iterator[Rule]:
+    key = plan.cohort.id
+    yield _present(key, "a patient key in every row", "give the patient a key")
+    yield Rule(key, (key,), lambda f: ~(f[key].notna() & f[key].duplicated(keep=False)), "one row a patient",
+               "the same patient stands in these rows: keep one")  # fmt: skip
+    yield _present("setting", "a setting in every row", "say whether the patient is adjuvant or unresectable")
+
+
+def _range_rules(plan: Plan) -> Iterator[Rule]:
+    for name, column in plan.columns.items():
+        if column.range:
+            yield _between(name, *column.range, f" {column.unit}" if column.unit else "")
+
+
+def _endpoint_rules(plan: Plan) -> Iterator[Rule]:
+    for name, recipe in plan.endpoints.items():
+        yield from _date_rules(recipe) if recipe.from_dates else _pair_rules(plan, recipe)
+        yield _followed(Endpoint.of(plan, name))
+        if recipe.entry:
+            yield _enters(Endpoint.of(plan, name), recipe.entry)
+    contact = plan.last_contact
+    dates = {column for column, kind in plan.kinds.items() if kind == "date" and column != contact}
+    for column in sorted(dates) if contact else ():
+        yield _not_after(column, str(contact), "nothing is known after the last contact: correct one of the two dates")
+    deaths = {event for recipe in plan.endpoints.values() for label, event in recipe.events.items()
+              if label in recipe.terminal and isinstance(event, str)}  # fmt: skip
+    for death in sorted(deaths):
+        for column in sorted(dates - deaths):
+            yield _not_after(column, death, "it lies after the death: correct one of the two dates")
+
+
+def _date_rules(recipe: EndpointPlan) -> Iterator[Rule]:
+    start, seen = recipe.start, recipe.last_seen
+    yield _present(start, "a date in every row", f"time zero of {recipe.label} is needed for every patient")
+    for label, event in recipe.events.items():
+        if not isinstance(event, str):
+            continue
+        yield _not_before(start, event, "an event before time zero: correct one of the two dates")
+        if label not in recipe.terminal and seen:
+            yield _not_after(event, seen, "an event can't follow the day when the patient was last seen for it: correct one of the two dates")
+    if seen:
+        yield _not_before(start, seen, "negative follow-up: correct one of the two dates")
+
+
+def _pair_rules(plan: Plan, recipe: EndpointPlan) -> Iterator[Rule]:
+    seen = recipe.last_seen
+    for label, event in recipe.events.items():
+        if not isinstance(event, TimedFlag):
+            continue
+        yield _not_negative(event.time)
+        yield _present(event.flag, "a flag in every row", "say whether the event happened")
+        yield _present(event.time, "a time in every row", "absent follow-up: give the time until which the patient was followed")
+        if seen and label not in recipe.terminal:
+            yield _event_seen(event, seen, plan)
+    if seen:
+        yield _not_negative(seen)
+
+
+def _event_seen(event: TimedFlag, seen: str, plan: Plan) -> Rule:
+    level = plan.columns[event.flag].levels.get(event.code, "") if event.flag in plan.columns else ""
+    return Rule(event.time, (event.time, event.flag, seen),
+                lambda f: ~(flag_set(f[event.flag], level) & (f[event.time] > f[seen])),
+                f"an event not after {seen}", "an event after the last look: correct one of the two times")  # fmt: skip
+
+
+def _followed(endpoint: Endpoint) -> Rule:
+    recipe = endpoint.plan
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        happened, seen = endpoint.times(frame)
+        followed = happened.notna().any(axis=1) | seen.notna()
+        return followed | frame[recipe.start].isna() if recipe.from_dates else followed
+
+    columns = endpoint.columns
+    return Rule(recipe.last_seen or columns[0], columns, holds, f"follow-up for {recipe.label}",
+                "absent follow-up: give the date or time when the patient was last seen")  # fmt: skip
+
+
+def _enters(endpoint: Endpoint, entry: str) -> Rule:
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        happened, seen = endpoint.times(frame)
+        leaves = happened.min(axis=1).fillna(seen)
+        return endpoint.entries(frame).notna() & ~(endpoint.entries(frame) >= leaves)
+
+    return Rule(entry, endpoint.columns, holds, f"entry before the end of follow-up ({endpoint.plan.label})",
+                "nobody can leave before entering: correct the date, or take the patient out of the file with a reason")  # fmt: skip
+
+
+def _programme_rules(plan: Plan) -> Iterator[Rule]:
+    for item in plan.programme.values():
+        if item.start and item.end:
+            yield _not_before(item.start, item.end, f"{item.label} would be negative: correct one of the two dates")

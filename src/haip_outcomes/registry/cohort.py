@@ -1,0 +1,142 @@
+"""Cohort: one row a patient, and the log of every exclusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from haip_outcomes.errors import EndpointError, Problem, did_you_mean
+from haip_outcomes.formatting import listed, plural
+from haip_outcomes.registry.endpoints import Endpoint
+from haip_outcomes.registry.plan import SETTINGS, Plan
+from haip_outcomes.survival.time_to_event import TimeToEvent
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which file the patients came from; no path, so that a report can be shared."""
+
+    name: str
+    sha256: str
+    rows: int
+    unused_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """How many patients were left out, and because of what."""
+
+    because: str
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patients of one file, typed as the plan says; read it with `read_cohort`, `load_adjuvant` or `load_unresectable`.
+
+    `frame` has one row a patient and is indexed by the row number that a spreadsheet shows. Categories carry the
+    plan's labels, the first is the reference. The patients' keys are not kept, so that they can't reach a result.
+    """
+
+    plan: Plan
+    frame: pd.DataFrame
+    source: Source
+    warnings: tuple[Problem, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getitem__(self, column: str) -> pd.Series:
+        if column not in self.frame.columns:
+            raise EndpointError(f'There is no column "{column}" in the plan. {did_you_mean(column, self.frame.columns)}')
+        return self.frame[column]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that have patients: adjuvant, unresectable, comparator."""
+        present = set(self.frame["setting"].astype(str))
+        return tuple(name for name in SETTINGS if name in present)
+
+    def setting(self, name: str) -> Cohort:
+        """Only the patients of one setting; results are by setting."""
+        if name not in SETTINGS:
+            raise EndpointError(f'There is no setting "{name}". {did_you_mean(name, SETTINGS)}')
+        if name not in self.settings:
+            raise EndpointError(f"There are no {name} patients; this cohort has {listed(self.settings)}.")
+        counts = [f"{int((self.frame['setting'] == other).sum())} {other}" for other in self.settings if other != name]
+        return self.where(self.frame["setting"] == name, because=f"another setting: {listed(counts)}" if counts else "-")
+
+    def where(self, mask: Any, *, because: str) -> Cohort:
+        """Only the patients for whom `mask` is true; the others are logged with the reason.
+
+        Parameters
+        ----------
+        mask : boolean Series indexed like `frame`, or a boolean array with one value a patient.
+        because : why the others are left out, in words that a reader of the report understands.
+
+        Raises
+        ------
+        EndpointError : the mask is not boolean, has missing values or another length, or leaves nobody.
+        """
+        if not because.strip():
+            raise EndpointError('An exclusion needs a reason: where(..., because="no follow-up imaging").')
+        if isinstance(mask, pd.Series):
+            absent = ~self.frame.index.isin(mask.index)
+            if absent.any():
+                raise EndpointError(f"The mask has no value for {plural(int(absent.sum()), 'patient')}: give it the index of cohort.frame.")
+            mask = mask.reindex(self.frame.index)
+        values = np.asarray(mask)
+        if values.shape != (len(self),):
+            raise EndpointError(f"The mask must have one value for each of the {len(self)} patients; its shape is {values.shape}.")
+        missing = pd.isna(values)
+        if missing.any():
+            raise EndpointError(f"The mask is missing for {plural(int(missing.sum()), 'patient')}: say what is meant, "
+                                "for example (x > 5) & x.notna().")  # fmt: skip
+        if not all(isinstance(value, (bool, np.bool_)) for value in values):
+            raise EndpointError("The mask must be true or false for each patient.")
+        keep = values.astype(bool)
+        if not keep.any():
+            raise EndpointError(f'Nobody is left after the exclusion "{because}".')
+        left_out = int((~keep).sum())
+        exclusions = (*self.exclusions, Exclusion(because, left_out)) if left_out else self.exclusions
+        return replace(self, frame=self.frame[keep], exclusions=exclusions)
+
+    def flow(self) -> pd.DataFrame:
+        """Rows of the file, every exclusion with its reason, rows analysed: columns step, n, excluded, because."""
+        rows: list[tuple[str, int, int, str]] = [("rows in the file", self.source.rows, 0, "")]
+        n = self.source.rows
+        for exclusion in self.exclusions:
+            n -= exclusion.n
+            rows.append(("left out", n, exclusion.n, exclusion.because))
+        rows.append(("analysed", len(self), 0, ""))
+        return pd.DataFrame(rows, columns=["step", "n", "excluded", "because"])
+
+    def recipe(self, name: str) -> Endpoint:
+        """The recipe of an endpoint of the plan."""
+        if name not in self.plan.endpoints:
+            raise EndpointError(f'The plan has no endpoint "{name}". {did_you_mean(name, self.plan.endpoints)}')
+        return Endpoint.of(self.plan, name)
+
+    def endpoint(self, name: str, *, censor_late_deaths: bool = False) -> TimeToEvent:
+        """Times and events of an endpoint that the plan names, in months from its time zero.
+
+        `censor_late_deaths` gives the sensitivity analysis in which deaths more than 180 days after the patient was
+        last seen are not counted and the patient is censored when last seen.
+        """
+        return self.recipe(name).time_to_event(self.frame, censor_late_deaths=censor_late_deaths)
+
+    def late_deaths(self, name: str) -> pd.Series:
+        """True for patients who died more than 180 days after they were last looked at for this endpoint."""
+        return self.recipe(name).late_deaths(self.frame)
+
+    def __repr__(self) -> str:
+        parts = [f"{int((self.frame['setting'] == name).sum())} {name}" for name in self.settings]
+        out = sum(exclusion.n for exclusion in self.exclusions)
+        return f"Cohort {self.plan.cohort.name}: {plural(len(self), 'patient')} ({listed(parts)}); {out} of {self.source.rows} left out"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{self!r}</b></p>{self.flow().to_html(index=False)}"

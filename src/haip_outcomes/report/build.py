@@ -1,0 +1,142 @@
+"""build_report: everything that a programme asks of its cohort, in one report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from haip_outcomes.errors import EndpointError
+from haip_outcomes.figures.style import Drawing, save_figure
+from haip_outcomes.formatting import listed, plural
+from haip_outcomes.programme.safety_and_delivery import proportions
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter, Refusal, results_of
+from haip_outcomes.report.delivery import delivery
+from haip_outcomes.report.included import included
+from haip_outcomes.report.literature import compared, literature
+from haip_outcomes.report.liver import liver_events
+from haip_outcomes.report.other_endpoints import other_endpoints
+from haip_outcomes.report.overall_survival import overall_survival
+from haip_outcomes.report.prognostic import prognostic
+from haip_outcomes.report.render import render_html
+from haip_outcomes.report.run import data_notes, problems_frame, run_facts, the_data, the_methods, the_run
+from haip_outcomes.report.write import MARK, new_folder
+from haip_outcomes.tables.table import Table
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """A finished report. `write(folder)` puts it on disk; `html()` is the page; `results` every number shown."""
+
+    title: str
+    subtitle: str
+    chapters: tuple[Chapter, ...]
+    results: pd.DataFrame
+    problems: pd.DataFrame
+    run: dict[str, Any]
+    synthetic: bool
+    caution: str
+
+    @property
+    def refused(self) -> int:
+        """How many analyses could not be done; each has its line with the reason."""
+        return sum(isinstance(block, Refusal) for chapter in self.chapters for block in chapter.blocks)
+
+    def html(self) -> str:
+        """The report as one HTML page that opens offline and prints on A4."""
+        return render_html(self.title, self.subtitle, list(self.chapters), synthetic=self.synthetic, caution=self.caution)
+
+    def write(self, folder: str | Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
+        """Write index.html, figures/, tables/, results.csv, problems.csv and run.json; returns the path of index.html.
+
+        The folder appears under its name only when all is written. An existing one is refused, unless `overwrite` and
+        it is an earlier report (PlanError).
+        """
+        target = Path(folder)
+        blocks = [block for chapter in self.chapters for block in chapter.blocks]
+        drawings = [block for block in blocks if isinstance(block, Drawing)]
+        with new_folder(target, overwrite=overwrite) as temporary:
+            for i, drawing in enumerate(drawings):
+                _tell(progress, f"figure {drawing.name}", i, len(drawings) + 1)
+                save_figure(drawing, temporary / "figures" / drawing.name)
+            for table in blocks:
+                if isinstance(table, Table):
+                    table.to_csv(temporary / "tables" / f"{table.name}.csv")
+            _tell(progress, "page", len(drawings), len(drawings) + 1)
+            (temporary / "index.html").write_text(self.html(), encoding="utf-8")
+            self.results.to_csv(temporary / "results.csv", index=False)
+            self.problems.to_csv(temporary / "problems.csv", index=False)
+            (temporary / MARK).write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
+        return target / "index.html"
+
+    def __repr__(self) -> str:
+        return f"Report {self.title}: {plural(len(self.chapters), 'chapter')}, {len(self.results)} numbers, {self.refused} analyses not done"
+
+
+def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
+    """Analyse a cohort and lay the results out as a report, by setting, beside the published figures.
+
+    Parameters
+    ----------
+    cohort : the patients; what their plan names is analysed.
+    progress : called with (what is being done, steps done, steps in all); silent without it.
+
+    An analysis that can't be done is a line with its reason in its place, and the rest is made.
+
+    Raises
+    ------
+    EndpointError : nothing at all could be analysed.
+
+    >>> import haip_outcomes as haip
+    >>> report = haip.build_report(haip.demo_cohort())
+    >>> [chapter.title for chapter in report.chapters][:2]
+    ['Who is included', 'Overall survival']
+    """
+    steps = ["the literature", "who is included", "overall survival", "liver events", "prognostic factors", "safety and delivery", "the comparison"]
+
+    def step(name: str) -> None:
+        _tell(progress, name, steps.index(name), len(steps))
+
+    step("the literature")
+    comparison, refused = compared(cohort)
+    counts = {setting: proportions(cohort.setting(setting)) for setting in cohort.settings}
+    step("who is included")
+    chapters = [included(cohort)]
+    step("overall survival")
+    chapters.append(overall_survival(cohort, comparison, counts))
+    step("liver events")
+    chapters.append(liver_events(cohort, comparison))
+    others = other_endpoints(cohort, comparison)
+    if others is not None:
+        chapters.append(others)
+    step("prognostic factors")
+    chapters.append(prognostic(cohort))
+    step("safety and delivery")
+    chapters.append(delivery(cohort, comparison, counts))
+    step("the comparison")
+    chapters.append(literature(comparison, refused))
+    if not sum(chapter.done for chapter in chapters[1:]):
+        reasons = [block.reason for chapter in chapters for block in chapter.blocks if isinstance(block, Refusal)]
+        raise EndpointError("Nothing could be analysed: " + " ".join(dict.fromkeys(reasons)))
+    notes = data_notes(cohort)
+    facts = run_facts(cohort)
+    chapters += [the_data(cohort, notes), the_methods(cohort, chapters), the_run(cohort, facts)]
+    plan = cohort.plan.cohort
+    parts = listed([f"{len(cohort.setting(name))} {name}" for name in cohort.settings])
+    return Report(
+        title=f"{plan.name}: outcomes", subtitle=f"{plural(len(cohort), 'patient')} ({parts}). haip_outcomes {facts['haip_outcomes']}, {facts['made']} UTC.",
+        chapters=tuple(chapters), results=results_of(chapters), problems=problems_frame(notes), run=facts,
+        synthetic=plan.synthetic, caution=plan.caution,
+    )  # fmt: skip
+
+
+def _tell(progress: Progress | None, doing: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(doing, done, total)

@@ -1,0 +1,110 @@
+"""What a report is made of: chapters of sentences, tables, figures and refusals, and the numbers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from haip_outcomes.errors import EndpointError, FitError
+from haip_outcomes.figures.style import Drawing
+from haip_outcomes.survival.results import VOCABULARY
+from haip_outcomes.tables.table import Table
+
+RESULT_COLUMNS = ("chapter", "setting", "analysis", "quantity", *VOCABULARY, "unit", "shown", "method", "status", "reason")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a chapter: usually the setting whose results follow."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A sentence or two. `kind` is "text", "note", "key" (not to be missed) or "beside" (a published figure)."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An analysis that could not be done, in its place, with the reason and the advice."""
+
+    analysis: str
+    reason: str
+
+
+Block = Heading | Paragraph | Table | Drawing | Refusal
+
+
+@dataclass
+class Chapter:
+    """A chapter while it is written. Sections add blocks and record every number that they show."""
+
+    key: str
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    headlines: list[tuple[str, str, str]] = field(default_factory=list)
+    verdicts: list[tuple[str, str]] = field(default_factory=list)
+    answer: str = ""
+    records: list[pd.DataFrame] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    done: int = 0
+
+    def heading(self, text: str) -> None:
+        """Begin a part of the chapter."""
+        self.blocks.append(Heading(text))
+
+    def say(self, text: str, kind: str = "text") -> None:
+        """Add a paragraph."""
+        self.blocks.append(Paragraph(text, kind))
+
+    def show(self, block: Table | Drawing, name: str) -> None:
+        """Add a table or a figure under the name that its file will have."""
+        self.blocks.append(replace(block, name=name))
+
+    def headline(self, group: str, measure: str, value: str) -> None:
+        """Add a cell to the first screen's table: a column a setting, a row a measure."""
+        self.headlines.append((group, measure, value))
+
+    def record(self, frame: pd.DataFrame, *, setting: str, analysis: str, quantity: str, unit: str = "", method: str = "") -> None:
+        """Keep the numbers shown, for results.csv, and the method's sentence, for the chapter on methods."""
+        about = {"chapter": self.key, "setting": setting, "analysis": analysis, "quantity": quantity, "unit": unit, "method": method,
+                 "status": "done", "reason": ""}  # fmt: skip
+        kept = frame[[name for name in frame.columns if name in (*VOCABULARY, "shown")]]
+        if "quantity" in frame:
+            about.pop("quantity")
+            kept = kept.assign(quantity=frame["quantity"])
+        self.records.append(kept.assign(**about))
+        if method and method not in self.methods:
+            self.methods.append(method)
+        self.done += 1
+
+    def refuse(self, analysis: str, reason: str, setting: str = "") -> None:
+        """Put a line where a result would have stood."""
+        self.blocks.append(Refusal(analysis, reason))
+        self.refuse_quietly(analysis, reason, setting)
+
+    def refuse_quietly(self, analysis: str, reason: str, setting: str = "") -> None:
+        """Keep a refusal for results.csv where the page already says it in a table."""
+        self.records.append(pd.DataFrame([{"chapter": self.key, "setting": setting, "analysis": analysis, "status": "refused", "reason": reason}]))
+
+    @contextmanager
+    def attempt(self, analysis: str, setting: str = "") -> Iterator[None]:
+        """Try an analysis; where it is refused, its line says why and the rest goes on."""
+        try:
+            yield
+        except (EndpointError, FitError) as error:
+            self.refuse(analysis, str(error), setting)
+
+
+def results_of(chapters: list[Chapter]) -> pd.DataFrame:
+    """Every number shown in these chapters, in long format."""
+    frames = [frame for chapter in chapters for frame in chapter.records]
+    rows = [record for frame in frames for record in frame.to_dict("records")]
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))

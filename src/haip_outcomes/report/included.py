@@ -1,0 +1,82 @@
+"""Chapter: who is included, how long they were followed, what is missing, and Table 1."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from haip_outcomes.formatting import count, median
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.words import by_setting, setting_title
+from haip_outcomes.survival.kaplan_meier import follow_up
+from haip_outcomes.tables.baseline import baseline_table
+from haip_outcomes.tables.table import Table
+
+
+def included(cohort: Cohort) -> Chapter:
+    """Flow, median follow-up, missing values and Table 1."""
+    chapter = Chapter("included", "Who is included")
+    _flow(cohort, chapter)
+    for setting, part, title in by_setting(cohort):
+        with chapter.attempt("median follow-up", setting):
+            _follow_up(part, setting, title, chapter)
+    _missing(cohort, chapter)
+    with chapter.attempt("Table 1"):
+        table = baseline_table(cohort, by="setting" if len(cohort.settings) > 1 else None)
+        chapter.show(table, "table1_characteristics")
+        _cells(table, "characteristics", chapter)
+    return chapter
+
+
+def _flow(cohort: Cohort, chapter: Chapter) -> None:
+    flow = cohort.flow()
+    per_setting = [(setting_title(s, len(p)).split(" (")[0], str(len(p)), "", "") for s, p, _ in by_setting(cohort)]
+    rows = [("Rows in the file", str(flow["n"].iloc[0]), "", "")]
+    rows += [("Left out", "", str(row["excluded"]), str(row["because"])) for row in flow.to_dict("records") if row["step"] == "left out"]
+    rows += [("Analysed", str(len(cohort)), "", ""), *per_setting]
+    total = int(flow["excluded"].sum())
+    note = f"{flow['n'].iloc[0]} rows in = {len(cohort)} analysed + {total} left out."
+    table = Table("flow", "Patient flow", ("Step", "Patients", "Left out", "Because"), tuple(rows), (note,),
+                  indents=(*[0] * (len(rows) - len(per_setting)), *[1] * len(per_setting)), text_columns=(3,))  # fmt: skip
+    chapter.show(table, "patient_flow")
+    left = flow["step"] == "left out"
+    frame = pd.DataFrame({"group": flow["step"].where(~left, "left out: " + flow["because"]), "n": flow["excluded"].where(left, flow["n"])})
+    chapter.record(frame, setting="all", analysis="patient flow", quantity="patients")
+
+
+def _follow_up(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
+    tte = part.endpoint("os" if "os" in part.plan.endpoints else next(iter(part.plan.endpoints)))
+    curve = follow_up(tte)
+    row = curve.median()
+    found = row.iloc[0]
+    words = median(found["estimate"], found["conf_low"], found["conf_high"])
+    chapter.record(row, setting=setting, analysis="follow-up", quantity="median", unit=tte.unit, method=curve.method)
+    chapter.say(f"{title}: median follow-up {words} {tte.unit} since {tte.time_zero} (reverse Kaplan-Meier).")
+    chapter.headline(title, f"Median follow-up, {tte.unit}", words)
+
+
+def _missing(cohort: Cohort, chapter: Chapter) -> None:
+    columns = [name for name, column in cohort.plan.columns.items() if name in cohort.frame and column.resolved in ("category", "number")]
+    if not columns:
+        return
+    groups = [("All", cohort), *((title.split(" (")[0], part) for _, part, title in by_setting(cohort))] if len(cohort.settings) > 1 else [("All", cohort)]
+    rows, records = [], []
+    for column in columns:
+        missing = [int(part[column].isna().sum()) for _, part in groups]
+        rows.append((cohort.plan.label(column), *(count(k, len(part)) for k, (_, part) in zip(missing, groups, strict=True))))
+        records += [{"term": column, "group": name, "n": len(part), "estimate": k} for k, (name, part) in zip(missing, groups, strict=True)]
+    table = Table("missing_values", "Missing values", ("Column", *(f"{name} (n = {len(part)})" for name, part in groups)), tuple(rows),
+                  ("Patients without a value. A column that applies to one setting only is missing by design in the other.",))  # fmt: skip
+    chapter.show(table, "missing_values")
+    chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value")
+
+
+def _cells(table: Table, analysis: str, chapter: Chapter) -> None:
+    """Table 1 has no estimates: its cells are recorded as they are shown."""
+    characteristic, records = "", []
+    for i, row in enumerate(table.rows):
+        characteristic = row[0] if not table.indent(i) else characteristic
+        level = row[0] if table.indent(i) else None
+        records += [{"term": characteristic, "level": level, "group": name, "shown": cell}
+                    for name, cell in zip(table.header[1:], row[1:], strict=True) if cell]  # fmt: skip
+    chapter.record(pd.DataFrame(records), setting="all", analysis=analysis, quantity="as shown")

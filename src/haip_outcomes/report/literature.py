@@ -1,0 +1,116 @@
+"""Chapter: the centre against the literature; and the lines of it that stand beside each result."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from haip_outcomes.benchmark.comparison import UNNAMED, Comparison, compare
+from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS
+from haip_outcomes.errors import HaipError
+from haip_outcomes.figures.forest import plot_comparisons
+from haip_outcomes.formatting import listed, plural
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.tables.comparisons import comparison_table, shown, title_of, value_text
+from haip_outcomes.tables.table import Table
+
+AGAINST = "Against the literature"
+
+
+def compared(cohort: Cohort) -> tuple[Comparison | None, HaipError | None]:
+    """The comparison, or the reason why there is none."""
+    try:
+        return compare(cohort), None
+    except HaipError as error:
+        return None, error
+
+
+def beside(comparison: Comparison | None, setting: str, endpoints: tuple[str, ...], chapter: Chapter) -> None:
+    """The published figures that a result can be compared with, right beside it."""
+    ids = comparison.beside(setting, endpoints) if comparison is not None else []
+    if comparison is None or not ids:
+        return
+    rows: list[tuple[str, ...]] = []
+    for one, numbers in shown(comparison, ids):
+        n = f", n = {one.figure.n}" if one.figure.n else ""
+        here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
+        rows.append((title_of(one), f"{one.figure.printed} ({one.short}{n})", here, _word(one.verdict, one.reason)))
+    table = Table("beside", "Beside the literature", ("Published figure", "Published", "This centre (95% CI)", "Verdict"), tuple(rows),
+                  ("Not judged: not among the figures that the plan named before looking, so shown without a verdict.",)
+                  if any(row[3] == NOT_JUDGED for row in rows) else (), text_columns=(1, 2, 3))  # fmt: skip
+    chapter.show(table, f"beside_{chapter.key}_{setting}_{endpoints[0]}")
+
+
+def _word(verdict: str, reason: str) -> str:
+    return NOT_JUDGED if verdict == NOT_JUDGED and reason == UNNAMED else f"{verdict}: {reason}" if reason else verdict
+
+
+def literature(comparison: Comparison | None, refused: HaipError | None) -> Chapter:
+    """Every figure looked at: what was compared, what was judged, and why the rest can't be compared."""
+    chapter = Chapter("literature", AGAINST)
+    if comparison is None:
+        chapter.refuse("comparison with published figures", str(refused))
+        return chapter
+    chapter.answer = _answer(comparison)
+    chapter.say(comparison.summary[0])
+    for one in comparison.judged:
+        word = f"{one.verdict[:1].upper()}{one.verdict[1:]}"
+        chapter.say(one.sentence, "key")
+        chapter.verdicts.append((word, _after(one.sentence, word)))
+    judged = [one.figure.id for one in comparison.judged if one.answers]
+    if judged:
+        chapter.show(plot_comparisons(comparison), "against_the_literature")
+        chapter.show(comparison_table(comparison, judged), "against_the_literature")
+    chapter.show(_not_compared(comparison), "not_compared")
+    _record(comparison, chapter)
+    return chapter
+
+
+def _answer(comparison: Comparison) -> str:
+    """The first screen's sentence: how many of the figures named beforehand got which word."""
+    named = comparison.judged
+    if not named:
+        return "No published figure is judged: the plan names none that may be ([benchmark] judge)."
+    found = [one.verdict for one in named]
+    words = sorted(set(found), key=lambda word: (word in (NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS), -found.count(word)))
+    return f"Of {plural(len(named), 'published figure')} named before looking: {listed([f'{found.count(word)} {word}' for word in words])}."
+
+
+def _after(sentence: str, word: str) -> str:
+    """A comparison's sentence without its verdict, which stands before it on the first screen."""
+    before, found, reason = sentence.partition(f" {word}: ")
+    return f"{before} {reason[:1].upper()}{reason[1:]}" if found else sentence.replace(f" {word}.", "")
+
+
+def _not_compared(comparison: Comparison) -> Table:
+    """Why the other figures can't stand beside this centre: a row a kind of reason; results.csv has each figure's own."""
+    reasons: dict[str, list[str]] = {}
+    for one in comparison.compared:
+        if one.answers is None:
+            kind = re.sub(r" ?[(\[“\"][^)\]”\"]*[)\]”\"]", "", one.reason or one.verdict)
+            reasons.setdefault(kind, []).append(one.figure.id)
+    rows = tuple((f"{kind[:1].upper()}{kind[1:]}", str(len(ids)), ", ".join(ids)) for kind, ids in sorted(reasons.items(), key=lambda item: -len(item[1])))
+    total = sum(len(ids) for ids in reasons.values())
+    return Table("not_compared", f"Why {plural(total, 'published figure')} can't be compared with this centre", ("Reason", "Figures", "Which"),
+                 rows, ("results.csv has the reason of each figure in full.",), text_columns=(2,))  # fmt: skip
+
+
+def _record(comparison: Comparison, chapter: Chapter) -> None:
+    """Both sides of every comparison: the centre's number, the published one, their difference."""
+    tidy = comparison.tidy()
+    answered = {one.figure.id for one in comparison.compared if one.answers}
+    for row in tidy.to_dict("records"):
+        about = {"setting": row["setting"], "analysis": f"{row['figure']}: {row['convention'] or row['endpoint']}", "unit": row["unit"]}
+        if row["figure"] not in answered:
+            chapter.refuse_quietly(row["figure"], row["reason"] or row["verdict"], str(row["setting"]))
+            continue
+        shown = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
+        numbers = [{**row, "quantity": "centre", "shown": shown}]
+        for quantity, prefix in (("published", "published"), (f"{row['contrast']} centre to published", "difference")):
+            if not pd.isna(row[prefix]):
+                n = row["published_n"] if prefix == "published" else pd.NA
+                numbers.append({"quantity": quantity, "estimate": row[prefix], "conf_low": row[f"{prefix}_low"], "conf_high": row[f"{prefix}_high"],
+                                "n": n, "time": row["time"]})  # fmt: skip
+        chapter.record(pd.DataFrame(numbers), quantity="", method=comparison.method, **about)

@@ -1,0 +1,191 @@
+"""Chapter: liver progression or recurrence, and where the disease came back first."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from haip_outcomes.benchmark.comparison import Comparison
+from haip_outcomes.errors import EndpointError
+from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
+from haip_outcomes.formatting import count, median, number, p_value, percent, plural
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.groups import with_group
+from haip_outcomes.report.literature import beside
+from haip_outcomes.report.words import by_setting, months, small
+from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
+from haip_outcomes.survival.comparisons import gray
+from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
+from haip_outcomes.survival.results import TestResult
+from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.tables.outcomes import incidence_table
+from haip_outcomes.tables.table import Table
+
+_FOUR = ("Four numbers are called liver recurrence in the literature, and they answer different questions: any liver event or liver as the first "
+         "site, each as a cumulative incidence (death competes) or as one minus Kaplan-Meier (deaths censored, which overstates the "
+         "risk). Each number here says which one it is.")  # fmt: skip
+
+
+def liver_events(cohort: Cohort, comparison: Comparison | None) -> Chapter:
+    """Time to liver progression or recurrence, and hepatic against extrahepatic as first site, by setting."""
+    chapter = Chapter("liver", "Liver and extrahepatic events")
+    chapter.say(_FOUR, "note")
+    for setting, part, title in by_setting(cohort):
+        chapter.heading(title)
+        if _planned("liver", "time to liver progression or recurrence", part, setting, chapter):
+            _liver(part, setting, title, chapter)
+        endpoint = {"unresectable": "time_to_liver_progression"}.get(setting, "hepatic_recurrence")
+        beside(comparison, setting, (endpoint,), chapter)
+        if "hepatic_pfs" in part.plan.endpoints:
+            with chapter.attempt("hepatic progression-free survival", setting):
+                _composite(part, setting, chapter)
+        if _planned("first_site", "first site of progression or recurrence", part, setting, chapter):
+            _first_site(part, setting, title, chapter)
+        beside(comparison, setting, ("extrahepatic_recurrence",), chapter)
+    return chapter
+
+
+def _planned(endpoint: str, analysis: str, part: Cohort, setting: str, chapter: Chapter) -> bool:
+    if endpoint not in part.plan.endpoints:
+        chapter.refuse(analysis, f"the plan has no [endpoints.{endpoint}].", setting)
+        return False
+    return True
+
+
+def _liver(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
+    with chapter.attempt("time to liver progression or recurrence", setting):
+        tte = part.endpoint("liver")
+        cause = liver_cause(tte, part)
+        curve = survival_curve(tte.only(cause))
+        incidence = incidence_of(tte)
+        times = part.plan.analysis.times
+        chapter.show(medians_table({"": curve}, tte.label), f"liver_medians_{setting}")
+        chapter.show(plot_survival(curve, width="double"), f"liver_free_{setting}")
+        chapter.show(plot_cumulative_incidence(incidence, cause=cause, width="double"), f"liver_incidence_{setting}")
+        chapter.show(incidence_table(incidence, times), f"liver_incidence_{setting}")
+        for method in ("brookmeyer-crowley", "standard-error"):
+            chapter.record(curve.median(method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
+                           quantity=f"median ({method})", unit=tte.unit, method=curve.method)  # fmt: skip
+        record_incidence(incidence, times, setting, f"{tte.label}, any time", chapter)
+        _liver_headline(curve, incidence, cause, title, times, chapter)
+        _late_deaths(part, setting, cause, chapter)
+
+
+def incidence_of(tte: TimeToEvent, by: pd.Series | None = None) -> CumulativeIncidence:
+    """Cumulative incidence with cmprsk's variance, or with survfit's where patients enter late and cmprsk has none."""
+    return cumulative_incidence(tte, by, variance="cmprsk" if tte.entry is None else "infinitesimal-jackknife")
+
+
+def liver_cause(tte: TimeToEvent, part: Cohort) -> str:
+    """The liver event of an endpoint: the first of its events that is not terminal."""
+    terminal = part.plan.endpoints["liver"].terminal
+    causes = [name for name in tte.states if name not in terminal]
+    if not causes:
+        raise EndpointError("[endpoints.liver] has no event besides death.")
+    return causes[0]
+
+
+def medians_table(curves: dict[str, SurvivalCurve], label: str, name: str = "medians") -> Table:
+    """The median both ways: by inverting the interval of the curve, and the symmetric form older series print."""
+    rows = []
+    for group, curve in curves.items():
+        for method, words in (("brookmeyer-crowley", "from the curve (Brookmeyer-Crowley, log-log)"), ("standard-error", "plus and minus 1.96 standard errors")):
+            found = curve.median(method=method).iloc[0]
+            rows.append((f"{group}: {words}" if group else f"Median {words}", number(found["n"], 0), number(found["n_event"], 0),
+                         median(found["estimate"], found["conf_low"], found["conf_high"])))  # fmt: skip
+    curve = next(iter(curves.values()))
+    notes = (f"{curve.caution[:1].upper()}{curve.caution[1:]}." if curve.caution else "",
+             "The symmetric form is what several published series seem to print; it covers about 85% at 30 patients and is given only to be "
+             "compared with them. NR: not reached. A negative lower limit is shown as computed.")  # fmt: skip
+    return Table(name, f"{label}: median time since {curve.time_zero}, {curve.unit}", ("", "n", "Events", "Median (95% CI)"), tuple(rows),
+                 tuple(filter(None, notes)))  # fmt: skip
+
+
+def _liver_headline(curve: SurvivalCurve, incidence: CumulativeIncidence, cause: str, title: str, times: tuple[float, ...], chapter: Chapter) -> None:
+    found = curve.median().iloc[0]
+    chapter.headline(title, f"{curve.label}, median {curve.unit} since {curve.time_zero} (deaths censored)",
+                     median(found["estimate"], found["conf_low"], found["conf_high"]))  # fmt: skip
+    at = incidence.at(list(times))
+    own = at[(at["outcome"] == cause) & (at["n_risk"] > 0)]
+    if len(own):
+        row = own.iloc[0]
+        chapter.headline(title, "Liver event within (death competing)",
+                         f"{months(row['time'])} {curve.unit}: {percent(row['estimate'], row['conf_low'], row['conf_high'])}")  # fmt: skip
+
+
+def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> None:
+    late = part.late_deaths("liver")
+    n = int(late.sum())
+    if not n:
+        chapter.say("Nobody died more than 180 days after the last look at the liver.", "note")
+        return
+    incidence = incidence_of(part.endpoint("liver", censor_late_deaths=True))
+    times = part.plan.analysis.times
+    at = incidence.at(list(times))
+    own = at[(at["outcome"] == cause) & (at["n_risk"] > 0)]
+    values = ", ".join(f"{percent(row['estimate'], row['conf_low'], row['conf_high'])} at {months(row['time'])} {incidence.unit}"
+                       for row in own.to_dict("records"))  # fmt: skip
+    rows = ", ".join(str(row) for row in part.frame.index[late])
+    chapter.say(f"{plural(n, 'patient')} died more than 180 days after the last look at the liver, so a liver event may have been missed (rows {rows} of "
+                f"the file). With these deaths not counted and the patients censored when last seen, the cumulative incidence of {cause.lower()} "
+                f"events is {values or 'not known'}.", "note")  # fmt: skip
+    record_incidence(incidence, times, setting, "late deaths censored when last seen", chapter)
+
+
+def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter) -> None:
+    """The numbers of an incidence table, for results.csv."""
+    chapter.record(incidence.at(list(times)), setting=setting, analysis=analysis, quantity="cumulative incidence",
+                   unit=incidence.unit, method=incidence.method)  # fmt: skip
+
+
+def _composite(part: Cohort, setting: str, chapter: Chapter) -> None:
+    recipe = part.plan.endpoints["hepatic_pfs"]
+    curve = survival_curve(part.endpoint("hepatic_pfs").any_event(recipe.label))
+    found = curve.median()
+    row = found.iloc[0]
+    chapter.say(f"{recipe.label}: median {median(row['estimate'], row['conf_low'], row['conf_high'])} {curve.unit} since {curve.time_zero}, "
+                f"{row['n_event']} events in {plural(int(row['n']), 'patient')}.")  # fmt: skip
+    chapter.record(found, setting=setting, analysis=recipe.label, quantity="median", unit=curve.unit, method=curve.method)
+
+
+def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
+    with chapter.attempt("first site of progression or recurrence", setting):
+        tte = part.endpoint("first_site")
+        incidence = incidence_of(tte)
+        times = part.plan.analysis.times
+        counts = tte.counts
+        told = ", ".join(f"{name[:1].lower()}{name[1:]} {count(k, tte.n)}" for name, k in counts.items())
+        chapter.say(f"{tte.label}, first event of {plural(tte.n, 'patient')}: {told}.")
+        chapter.headline(title, "First event", told)
+        chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n, "n_event": list(counts.values())}), setting=setting,
+                       analysis=tte.label, quantity="first events")  # fmt: skip
+        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"first_site_{setting}")
+        chapter.show(incidence_table(incidence, times), f"first_site_{setting}")
+        record_incidence(incidence, times, setting, tte.label, chapter)
+    for group in part.plan.analysis.groups:
+        with chapter.attempt(f"first site by {small(part.plan.label(group))}", setting):
+            _by_group(part, group, setting, chapter)
+
+
+def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
+    chosen = with_group(part, group, chapter)
+    label = part.plan.label(group)
+    tte = chosen.endpoint("first_site")
+    incidence = incidence_of(tte, chosen[group])
+    tests = {cause: gray(tte, chosen[group], cause=cause) for cause in tte.states if (tte.state == tte.code(cause)).any()}
+    if not tests:
+        raise EndpointError("nobody had an event.")
+    name = f"first_site_{setting}_by_{group}"
+    chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double", tests=tests, by_label=label), name)
+    chapter.show(incidence_table(incidence, part.plan.analysis.times, by_label=label), name)
+    chapter.show(_gray_table(tests, label), f"{name}_gray")
+    analysis = f"{tte.label} by {small(label)}"
+    record_incidence(incidence, part.plan.analysis.times, setting, analysis, chapter)
+    for cause, test in tests.items():
+        chapter.record(test.tidy().assign(outcome=cause), setting=setting, analysis=analysis, quantity="Gray's test", method=test.method)
+
+
+def _gray_table(tests: dict[str, TestResult], label: str) -> Table:
+    rows = tuple((cause, number(test.statistic, 2), str(test.df), p_value(test.p_value)) for cause, test in tests.items())
+    return Table("gray", f"Gray's test by {small(label)}", ("Event", "Chi-squared", "df", "p"), rows,
+                 ("Equality of the cumulative incidences between the groups, the other events competing.",))  # fmt: skip

@@ -1,0 +1,47 @@
+"""Chapter: the plan's other endpoints, such as recurrence-free survival, each as a composite and by kind of event."""
+
+from __future__ import annotations
+
+from haip_outcomes.benchmark.comparison import Comparison
+from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.literature import beside
+from haip_outcomes.report.liver import incidence_of, record_incidence
+from haip_outcomes.report.overall_survival import record_curve
+from haip_outcomes.report.words import by_setting, small
+from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.tables.outcomes import incidence_table, survival_table
+
+ELSEWHERE = ("os", "liver", "first_site", "hepatic_pfs")
+_PUBLISHED = {"rfs": "recurrence_free_survival", "pfs": "progression_free_survival"}
+
+
+def other_endpoints(cohort: Cohort, comparison: Comparison | None) -> Chapter | None:
+    """A chapter on every endpoint that has no place of its own, or None when the plan has no other."""
+    names = [name for name in cohort.plan.endpoints if name not in ELSEWHERE]
+    if not names:
+        return None
+    chapter = Chapter("other", "Other endpoints")
+    for setting, part, title in by_setting(cohort):
+        chapter.heading(title)
+        for name in names:
+            with chapter.attempt(small(part.plan.endpoints[name].label), setting):
+                _endpoint(part, name, setting, chapter)
+            if name in _PUBLISHED:
+                beside(comparison, setting, (_PUBLISHED[name],), chapter)
+    return chapter
+
+
+def _endpoint(part: Cohort, name: str, setting: str, chapter: Chapter) -> None:
+    """Time to the first of its events; with several kinds of event also the incidence of each, the others competing."""
+    tte, times = part.endpoint(name), part.plan.analysis.times
+    curve = survival_curve(tte.any_event(tte.label))
+    chapter.show(plot_survival(curve, width="double"), f"{name}_{setting}")
+    chapter.show(survival_table(curve, times), f"{name}_{setting}")
+    record_curve(curve, times, setting, tte.label, chapter)
+    if len(tte.states) > 1:
+        incidence = incidence_of(tte)
+        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"{name}_{setting}_incidence")
+        chapter.show(incidence_table(incidence, times), f"{name}_{setting}_incidence")
+        record_incidence(incidence, times, setting, tte.label, chapter)

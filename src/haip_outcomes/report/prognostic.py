@@ -1,0 +1,96 @@
+"""Chapter: which patient factors go with survival; Cox models by setting, pooled only as the plan says."""
+
+from __future__ import annotations
+
+from haip_outcomes.figures.forest import plot_forest
+from haip_outcomes.formatting import interval, listed, p_value
+from haip_outcomes.prognosis.factor_models import Factors, factors
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.words import by_setting, small
+from haip_outcomes.tables.effects import effects_table
+from haip_outcomes.tables.table import Table
+
+
+def prognostic(cohort: Cohort) -> Chapter:
+    """Uni- and multivariable Cox models for overall survival, each with its check of proportional hazards."""
+    chapter = Chapter("factors", "Prognostic factors")
+    analysis = cohort.plan.analysis
+    if "os" not in cohort.plan.endpoints or not analysis.factors:
+        chapter.refuse("prognostic factors", "the plan has no [endpoints.os], or no factors in [analysis].")
+        return chapter
+    for setting, part, title in by_setting(cohort):
+        chapter.heading(title)
+        with chapter.attempt("prognostic factors for overall survival", setting):
+            _models(part, setting, chapter)
+    if analysis.pooled and len(cohort.settings) > 1:
+        chapter.heading(f"Pooled: {listed(list(cohort.settings))} together")
+        chapter.say("Pooled because the plan says so. The settings differ in survival, so the model stratified by setting stands beside it.", "note")
+        with chapter.attempt("pooled prognostic factors", "pooled"):
+            _pooled(cohort, chapter)
+    return chapter
+
+
+def _models(part: Cohort, setting: str, chapter: Chapter) -> None:
+    analysis = part.plan.analysis
+    found = factors(part, "os", analysis.factors, multivariable=analysis.multivariable)
+    chapter.show(effects_table(found), f"prognostic_factors_{setting}")
+    chapter.show(plot_forest(found), f"prognostic_factors_{setting}")
+    chapter.show(_proportional(found, part), f"proportional_hazards_{setting}")
+    for warning in found.warnings:
+        chapter.say(warning, "note")
+    _refusals(found, part, setting, "", chapter)
+    _record(found, setting, "prognostic factors for overall survival", chapter)
+
+
+def _refusals(found: Factors, part: Cohort, setting: str, before: str, chapter: Chapter) -> None:
+    for refusal in found.refused:
+        what = f"model of {small(part.plan.label(refusal.term))}" if refusal.term else "model"
+        chapter.refuse(f"{before}{refusal.model} {what}", refusal.reason, setting)
+
+
+def _record(found: Factors, setting: str, analysis: str, chapter: Chapter) -> None:
+    tidy = found.tidy(exponentiate=True)
+    for model in dict.fromkeys(tidy["model"]):
+        chapter.record(tidy[tidy["model"] == model], setting=setting, analysis=f"{analysis}, {model}", quantity="hazard ratio", method=found.method)
+    check = found.proportional_hazards
+    for model in dict.fromkeys(check["model"]):
+        chapter.record(check[check["model"] == model], setting=setting, analysis=f"{analysis}, {model}", quantity="proportional hazards test")
+
+
+def _proportional(found: Factors, part: Cohort) -> Table:
+    rows = tuple(
+        (row["model"].capitalize(), "All together" if row["term"] == "GLOBAL" else part.plan.label(row["term"]),
+         f"{row['statistic']:.2f}", str(int(row["df"])), p_value(row["p_value"]))
+        for row in found.proportional_hazards.to_dict("records")
+    )  # fmt: skip
+    return Table("ph", "Are the hazards proportional?", ("Model", "Factor", "Chi-squared", "df", "p"), rows,
+                 ("Score test against time as 1 - Kaplan-Meier (cox.zph of R's survival). A small p says that the hazard ratio changes "
+                  "over time and that one number does not describe it; a large p does not prove the opposite.",), text_columns=(1,))  # fmt: skip
+
+
+def _pooled(cohort: Cohort, chapter: Chapter) -> None:
+    terms = cohort.plan.analysis.pooled
+    together = factors(cohort, "os", terms, multivariable=())
+    stratified = factors(cohort, "os", terms, multivariable=(), strata="setting")
+    one, two = together.tidy(exponentiate=True), stratified.tidy(exponentiate=True)
+    rows = []
+    for a in one.to_dict("records"):
+        other = two[(two["term"] == a["term"]) & ((two["level"] == a["level"]) | (two["level"].isna() & (a["level"] is None)))]
+        label = cohort.plan.label(a["term"]) + (f": {a['level']}" if a["level"] else "")
+        cells = [(interval(r["estimate"], r["conf_low"], r["conf_high"]), p_value(r["p_value"])) for r in [a, *other.to_dict("records")[:1]]]
+        cells += [("not estimated", "-")] * (2 - len(cells))
+        rows.append((label, str(int(a["n"])), str(int(a["n_event"])), *cells[0], *cells[1]))
+    header = ("Factor", "n", "Events", "HR (95% CI)", "p", "HR (95% CI)", "p")
+    notes = ("Univariable Cox models for overall survival, Efron ties. HR: hazard ratio. CI: confidence interval.",)
+    table = Table("pooled", "Both settings together", header, tuple(rows), notes, spanners=(("", 3), ("Unstratified", 2), ("Stratified by setting", 2)))
+    chapter.show(table, "prognostic_factors_pooled")
+    for found, name in ((together, "pooled, unstratified"), (stratified, "pooled, stratified by setting")):
+        _record(found, "pooled", f"prognostic factors for overall survival, {name}", chapter)
+        for row in found.proportional_hazards.to_dict("records"):
+            if row["term"] != "GLOBAL":
+                label = cohort.plan.label(row["term"])
+                chapter.say(f"Proportional hazards of {small(label)}, {name}: chi-squared {row['statistic']:.2f} on {int(row['df'])} df, p {p_value(row['p_value'])}.", "note")
+        _refusals(found, cohort, "pooled", f"{name}, ", chapter)
+        for warning in found.warnings:
+            chapter.say(warning, "note")

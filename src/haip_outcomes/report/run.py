@@ -1,0 +1,128 @@
+"""Chapters on the data, the methods and this run; and the facts of the run for run.json."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pandas as pd
+
+from haip_outcomes import __version__
+from haip_outcomes.errors import Problem
+from haip_outcomes.formatting import listed
+from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.endpoints import LATE_DEATH_DAYS
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.words import by_setting
+from haip_outcomes.tables.table import Table
+
+_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pandera", "pydantic")
+
+
+def data_notes(cohort: Cohort) -> tuple[Problem, ...]:
+    """What the data made us note: warnings of the file, and deaths long after the last look."""
+    late: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for name, recipe in cohort.plan.endpoints.items():
+        died = cohort.late_deaths(name)
+        if died.any():
+            rows = tuple(int(row) for row in cohort.frame.index[died])
+            late.setdefault((recipe.last_seen or "", rows), []).append(recipe.label)
+    return (*cohort.warnings, *(
+        Problem(cohort.source.name, column, rows, f"death more than {LATE_DEATH_DAYS} days later", "a look at the patient closer to the death",
+                f"add later looks if there were any; concerns {listed(labels)}, and the liver chapter shows what these deaths change", "warning")
+        for (column, rows), labels in late.items()
+    ))  # fmt: skip
+
+
+def problems_frame(problems: tuple[Problem, ...]) -> pd.DataFrame:
+    """The problems as a table for problems.csv."""
+    columns = ["severity", "table", "rows", "column", "found", "expected", "advice"]
+    rows = [(p.severity, p.table, " ".join(str(row) for row in p.rows), p.column, p.found, p.expected, p.advice) for p in problems]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def the_data(cohort: Cohort, notes: tuple[Problem, ...]) -> Chapter:
+    """What the data made us note."""
+    chapter = Chapter("data", "Notes on the data")
+    if notes:
+        rows = tuple((note.where(), note.column or "-", note.found, note.expected, note.advice) for note in notes)
+        chapter.show(Table("notes", "Notes", ("Row", "Column", "Found", "Expected", "What to do"), rows, text_columns=(1, 2, 3, 4)), "notes_on_the_data")
+    else:
+        chapter.say("The file has no problem that the plan's rules can see.")
+    if cohort.source.unused_columns:
+        chapter.say(f"Columns of the file that the plan does not mention, and that were not read: {', '.join(cohort.source.unused_columns)}.", "note")
+    return chapter
+
+
+def the_methods(cohort: Cohort, chapters: list[Chapter]) -> Chapter:
+    """Endpoints as the plan defines them, and the sentence each estimator wrote about itself."""
+    chapter = Chapter("methods", "Methods")
+    rows = []
+    for name, recipe in cohort.plan.endpoints.items():
+        seen = recipe.last_seen or "the times themselves"
+        rows.append((recipe.label, cohort.recipe(name).time_zero, ", ".join(recipe.events), f"{seen}"))
+    chapter.show(Table("endpoints", "Endpoints", ("Endpoint", "Time zero", "Events (the earliest counts; at a tie, in this order)", "Censored at"), tuple(rows),
+                       ("Times made from dates are in months of 365.25/12 days. Death counts on its own date, also after the last look.",),
+                       text_columns=(1, 2, 3)), "endpoints")  # fmt: skip
+    for other in chapters:
+        sentences = list(dict.fromkeys(_general(sentence) for sentence in other.methods))
+        if sentences:
+            chapter.say(f"{other.title}. " + " ".join(s if s.endswith(".") else f"{s}." for s in sentences))
+    chapter.heading("References")
+    for reference in REFERENCES:
+        chapter.say(reference, "note")
+    return chapter
+
+
+_COUNTS = re.compile(r"\d+ (of \d+ |to \d+ of \d+ )?(patient|event|end|univariable)|^\w[\w ]* \d+(,|$)|univariable model of|multivariable model of")
+
+
+def _general(sentence: str) -> str:
+    """What was done, without the counts of one analysis."""
+    told = "; ".join(part for part in sentence.split("; ") if not _COUNTS.search(part))
+    told = told.split(" of ")[0] if told.startswith("Gray's test") else told
+    return told[:1].upper() + told[1:]
+
+
+REFERENCES = (
+    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. doi:10.1080/01621459.1958.10501452",
+    "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on censored observations. Scand J Stat 1978;5:141-150",
+    "Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics 1982;38:29-41. doi:10.2307/2530286",
+    "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. Ann Stat 1988;16:1141-1154. doi:10.1214/aos/1176350951",
+    "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220. doi:10.1111/j.2517-6161.1972.tb00899.x",
+    "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557-565. doi:10.1080/01621459.1977.10480613",
+    "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515",
+    "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404",
+    "Zou GY, Donner A. Construction of confidence limits about effect measures: a general approach. Stat Med 2008;27:1693-1702. doi:10.1002/sim.3095",
+    "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215",
+)
+
+
+def the_run(cohort: Cohort, facts: dict[str, Any]) -> Chapter:
+    """Version, file, hashes."""
+    chapter = Chapter("run", "This run")
+    rows = [("haip_outcomes", facts["haip_outcomes"]), ("Python", facts["python"]), ("Made (UTC)", facts["made"]),
+            ("Cohort file", facts["cohort_file"]), ("Its SHA-256", facts["cohort_sha256"]), ("Plan's SHA-256", facts["plan_sha256"]),
+            ("Random numbers", facts["seed"]), *((name, number) for name, number in facts["packages"].items())]  # fmt: skip
+    chapter.show(Table("run", "What made this report", ("What", "Value"), tuple(rows), text_columns=(1,)), "run")
+    return chapter
+
+
+def run_facts(cohort: Cohort) -> dict[str, Any]:
+    """The facts of a run, for run.json."""
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        "haip_outcomes": __version__, "python": platform.python_version(), "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "cohort": cohort.plan.cohort.name, "cohort_file": cohort.source.name, "cohort_sha256": cohort.source.sha256,
+        "plan_sha256": hashlib.sha256(cohort.plan.model_dump_json().encode()).hexdigest(), "seed": "none used",
+        "patients": {setting: len(part) for setting, part, _ in by_setting(cohort)}, "packages": packages,
+    }  # fmt: skip

@@ -1,0 +1,39 @@
+"""Small words that several chapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from haip_outcomes.formatting import percent
+from haip_outcomes.registry.cohort import Cohort
+
+SETTING_TITLES = {"adjuvant": "Adjuvant pump", "unresectable": "Unresectable disease", "comparator": "Comparator: no pump"}
+
+
+def setting_title(setting: str, n: int) -> str:
+    """A heading for one setting's results."""
+    return f"{SETTING_TITLES[setting]} ({n} patients)"
+
+
+def by_setting(cohort: Cohort) -> list[tuple[str, Cohort, str]]:
+    """Each setting that has patients, these patients, and the heading for their results."""
+    parts = [(name, cohort.setting(name)) for name in cohort.settings]
+    return [(name, part, setting_title(name, len(part))) for name, part in parts]
+
+
+def months(value: float) -> str:
+    """36.0 -> "36"."""
+    return f"{value:g}"
+
+
+def small(words: str) -> str:
+    """Words for the middle of a sentence: "Overall survival" -> "overall survival", but "CEA" stays."""
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
+def k_of_n(row: pd.Series | Mapping[Hashable, Any]) -> str:
+    """A row of proportions as "6 of 26 (9% to 44%)"."""
+    return f"{int(row['n_event'])} of {int(row['n'])} ({percent(row['conf_low'])} to {percent(row['conf_high'])})"

@@ -1,0 +1,1 @@
+"""Estimators on arrays and frames; this floor knows no registry."""

@@ -1,0 +1,270 @@
+"""TimeToEvent: who was followed from when to when, and what ended it. The only thing an estimator accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from haip_outcomes.errors import EndpointError, did_you_mean
+from haip_outcomes.formatting import listed, plural
+
+
+@dataclass(frozen=True, eq=False)
+class TimeToEvent:
+    """Times from a stated time zero, and what happened at them.
+
+    Row i was at risk over (entry[i], time[i]] and ended in state[i]: 0 is censored, k is `states[k-1]`.
+    `entry` is None when everybody was followed from time zero; then the start is minus infinity, so that
+    an event at time 0 counts. `id` is given when a patient has several rows (counting process); a row that
+    the same patient continues is neither a censoring nor another patient.
+
+    Build it with `TimeToEvent.from_frame` or `cohort.endpoint(name)`.
+    """
+
+    time: np.ndarray
+    state: np.ndarray
+    states: tuple[str, ...]
+    index: pd.Index
+    entry: np.ndarray | None = None
+    id: np.ndarray | None = None
+    unit: str = "months"
+    label: str = ""
+    time_zero: str = ""
+    censored_causes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        time: str,
+        state: str,
+        states: Sequence[str],
+        entry: str | None = None,
+        id: str | None = None,
+        unit: str = "months",
+        label: str = "",
+        time_zero: str = "",
+    ) -> TimeToEvent:
+        """Times and states from the columns of a data frame.
+
+        Parameters
+        ----------
+        frame : one row a patient, or one row an interval when `id` is given. Its index is kept and is what
+            groups, weights and covariates are aligned to.
+        time, entry : columns of exit and (for delayed entry) entry times, in `unit`, both from time zero.
+        state : column of whole numbers: 0 censored, k = `states[k-1]`.
+        states : the names of the events, for example `["Death"]` or `["Liver", "Death"]`.
+        id : column that says which rows are the same patient.
+
+        Raises
+        ------
+        EndpointError : a missing column; a time that is missing, infinite or negative; an entry at or after
+            its exit; an unknown state; rows of one patient that overlap; no rows. The rows are named.
+
+        Equals R's `Surv(entry, time, factor(state, labels = c("censored", states)))`.
+
+        >>> import pandas as pd
+        >>> lung = pd.DataFrame({"months": [2.0, 5.0, 5.0], "status": [1, 0, 2]})
+        >>> TimeToEvent.from_frame(lung, time="months", state="status", states=["Liver", "Death"])
+        TimeToEvent: 3 patients; Liver 1, Death 1, censored 1; months
+        """
+        if isinstance(states, str):
+            raise EndpointError(f'states must be a list of names; write states=["{states}"].')
+        names = tuple(str(name) for name in states)
+        if not names or len(set(names)) != len(names):
+            raise EndpointError(f"states must be one or more different names; got {list(names)}.")
+        for column in (time, state, entry, id):
+            if column is not None and column not in frame.columns:
+                raise EndpointError(f'There is no column "{column}". {did_you_mean(column, map(str, frame.columns))}')
+        if not len(frame):
+            raise EndpointError("There are no patients: the data frame has no rows.")
+        if not frame.index.is_unique:
+            raise EndpointError("The frame's index has duplicates; groups and covariates could not be aligned. "
+                                "Use frame.reset_index(drop=True).")  # fmt: skip
+        times = _numbers(frame[time], time)
+        codes = _numbers(frame[state], state)
+        unknown = ~np.isin(codes, np.arange(len(names) + 1))
+        if unknown.any():
+            raise EndpointError(f'Column "{state}" has states other than 0 (censored) to {len(names)} ({names[-1]}) '
+                                f"in {_rows(frame.index, unknown)}.")  # fmt: skip
+        _refuse(times < 0, frame.index, f'Column "{time}" has negative times', "Times count from time zero.")
+        entries = None
+        if entry is not None:
+            entries = _numbers(frame[entry], entry)
+            _refuse(entries < 0, frame.index, f'Column "{entry}" has negative entry times',
+                    "Somebody followed from time zero enters at 0.")  # fmt: skip
+            _refuse(entries >= times, frame.index, f'"{entry}" is at or after "{time}"',
+                    "Nobody can leave before entering: correct the times or leave these rows out with a reason.")  # fmt: skip
+        keys = None
+        if id is not None:
+            if frame[id].isna().any():
+                raise EndpointError(f'Column "{id}" is missing in {_rows(frame.index, frame[id].isna().to_numpy())}.')
+            keys = pd.factorize(frame[id])[0]
+            _refuse_overlaps(keys, times, entries, frame.index)
+        return cls(time=times, state=codes.astype(np.int64), states=names, index=frame.index, entry=entries,
+                   id=keys, unit=unit, label=label, time_zero=time_zero)  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def n(self) -> int:
+        """Number of patients (of different ids when rows share them)."""
+        return len(self.time) if self.id is None else len(np.unique(self.id))
+
+    @property
+    def start(self) -> np.ndarray:
+        """Entry times, minus infinity for those followed from time zero."""
+        return np.full(len(self.time), -np.inf) if self.entry is None else self.entry
+
+    @property
+    def continued(self) -> np.ndarray:
+        """True for a row that the same patient's next row carries on: not a censoring."""
+        carried = np.zeros(len(self.time), dtype=bool)
+        if self.id is not None:
+            order = np.lexsort((self.time, self.id))
+            same = self.id[order][1:] == self.id[order][:-1]
+            joined = self.start[order][1:] == self.time[order][:-1]
+            carried[order[:-1][same & joined & (self.state[order][:-1] == 0)]] = True
+        return carried
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events of each kind and censorings: `{"Liver": 3, "Death": 2, "censored": 5}`."""
+        found = {name: int(np.sum(self.state == k)) for k, name in enumerate(self.states, start=1)}
+        return {**found, "censored": int(np.sum((self.state == 0) & ~self.continued))}
+
+    def code(self, cause: str) -> int:
+        """The number of an event's name in `state`."""
+        if cause not in self.states:
+            raise EndpointError(f'There is no event "{cause}". {did_you_mean(cause, self.states)}')
+        return self.states.index(cause) + 1
+
+    def landmark(self, at: float) -> TimeToEvent:
+        """Those still at risk at time `at`, with time counted from there (entry < at <= time)."""
+        if not np.isfinite(at) or at < 0:
+            raise EndpointError(f"A landmark must be a time at or after zero; got {at}.")
+        present = (self.start < at) & (self.time >= at)
+        if self.id is not None:
+            present = np.isin(self.id, self.id[present]) & (self.time >= at)
+        if not present.any():
+            raise EndpointError(f"Nobody is at risk at {at:g} {self.unit}.")
+        begin = self.start[present] - at
+        begin[begin < 0] = -np.inf
+        entry = begin if self.id is not None and np.isfinite(begin).any() else None
+        return replace(self.take(present), time=self.time[present] - at, entry=entry,
+                       time_zero=f"landmark at {at:g} {self.unit}")  # fmt: skip
+
+    def any_event(self, label: str) -> TimeToEvent:
+        """The composite of all events: `any_event("Recurrence or death")`."""
+        return replace(self, state=(self.state > 0).astype(np.int64), states=(label,))
+
+    def only(self, cause: str) -> TimeToEvent:
+        """One event, the others counted as censorings: what is estimated is then not a probability of the event."""
+        code = self.code(cause)
+        others = tuple(name for name in self.states if name != cause)
+        return replace(self, state=(self.state == code).astype(np.int64), states=(cause,),
+                       censored_causes=(*self.censored_causes, *others))  # fmt: skip
+
+    def take(self, chosen: np.ndarray) -> TimeToEvent:
+        """The rows that a boolean array, or an array of positions, chooses."""
+        if not len(self.time[chosen]):
+            raise EndpointError("No patients are left.")
+        return replace(self, time=self.time[chosen], state=self.state[chosen], index=self.index[chosen],
+                       entry=None if self.entry is None else self.entry[chosen],
+                       id=None if self.id is None else self.id[chosen])  # fmt: skip
+
+    def align(self, values: Any, name: str) -> np.ndarray:
+        """Values for these rows: a Series by its index (it may have more rows), an array by its length."""
+        if isinstance(values, pd.Series):
+            if not values.index.is_unique:
+                raise EndpointError(f"{name}: its index has duplicates and can't be aligned.")
+            absent = ~self.index.isin(values.index)
+            if absent.any():
+                raise EndpointError(f"{name} has no value for {_rows(self.index, absent)}: it must have the same index "
+                                    "as the times (it may have more rows, never fewer).")  # fmt: skip
+            return np.asarray(values.reindex(self.index))
+        array = np.asarray(values)
+        if array.ndim != 1 or len(array) != len(self.time):
+            raise EndpointError(f"{name} must be a Series with the index of the times, or one value for each of the "
+                                f"{len(self.time)} rows; its shape is {array.shape}.")  # fmt: skip
+        return array
+
+    def groups(self, by: Any, name: str = "by") -> tuple[np.ndarray, tuple[str, ...]]:
+        """Group numbers and group names (the text of each level, sorted); one unnamed group without `by`."""
+        if by is None:
+            return np.zeros(len(self.time), dtype=np.int64), ()
+        values = pd.Series(self.align(by, name), dtype=object)
+        missing = values.isna().to_numpy()
+        if missing.any():
+            raise EndpointError(f"{name} is missing in {_rows(self.index, missing)}: leave these patients out first, "
+                                'with a reason (cohort.where(..., because="...")), or give them a level.')  # fmt: skip
+        text = np.array([_level_text(value) for value in values], dtype=object)
+        levels, codes = np.unique(text.astype(str), return_inverse=True)
+        return codes.astype(np.int64), tuple(str(level) for level in levels)
+
+    def single(self, verb: str) -> np.ndarray:
+        """The event indicator, where only one kind of event makes sense; refuses competing events."""
+        if len(self.states) > 1:
+            raise EndpointError(
+                f"{verb} takes one kind of event, and here {listed(self.states)} compete: 1 - KM overstates the risk when "
+                "patients can die first. Use cumulative_incidence, or name a composite with any_event(label); "
+                "only(cause) censors the other causes and says so."
+            )
+        return self.state > 0
+
+    @property
+    def caution(self) -> str:
+        """What must be said of a curve of these times, or nothing."""
+        if not self.censored_causes:
+            return ""
+        return f"other causes ({listed(self.censored_causes)}) censored: not the probability of the event"
+
+    def __repr__(self) -> str:
+        events = ", ".join(f"{name} {k}" for name, k in self.counts.items())
+        title = f"{self.label}: " if self.label else ""
+        zero = f" since {self.time_zero}" if self.time_zero else ""
+        caution = f"; {self.caution}" if self.caution else ""
+        late = "; delayed entry" if self.entry is not None else ""
+        return f"TimeToEvent: {title}{plural(self.n, 'patient')}; {events}; {self.unit}{zero}{late}{caution}"
+
+
+def _level_text(value: Any) -> str:
+    """1.0 and True read as a person would write them."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    try:
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}.') from None
+    _refuse(~np.isfinite(values), column.index, f'Column "{name}" is missing or infinite',
+            "Correct them, or leave these rows out with a reason.")  # fmt: skip
+    return values
+
+
+def _refuse(wrong: np.ndarray, index: pd.Index, what: str, cure: str) -> None:
+    if wrong.any():
+        raise EndpointError(f"{what} in {_rows(index, wrong)}. {cure}")
+
+
+def _rows(index: pd.Index, chosen: np.ndarray, most: int = 5) -> str:
+    rows = [str(row) for row in index[chosen]]
+    shown = ", ".join(rows[:most]) + (", ..." if len(rows) > most else "")
+    return f"{plural(len(rows), 'row')} (index {shown})"
+
+
+def _refuse_overlaps(keys: np.ndarray, times: np.ndarray, entries: np.ndarray | None, index: pd.Index) -> None:
+    start = np.full(len(times), -np.inf) if entries is None else entries
+    order = np.lexsort((times, keys))
+    overlap = np.zeros(len(times), dtype=bool)
+    overlap[order[1:]] = (keys[order][1:] == keys[order][:-1]) & (start[order][1:] < times[order][:-1])
+    _refuse(overlap, index, "Rows of one patient overlap", "Each row must begin when the one before it ended, or later.")

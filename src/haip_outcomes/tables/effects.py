@@ -1,0 +1,169 @@
+"""Prognostic factors as a table: hazard ratios, univariable and multivariable side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from haip_outcomes.formatting import interval, number, p_value
+from haip_outcomes.tables.table import Table
+
+if TYPE_CHECKING:
+    from haip_outcomes.prognosis.factor_models import Factors
+    from haip_outcomes.survival.cox_regression import HazardFit
+
+MODELS = ("univariable", "multivariable")
+
+
+def effects_table(factors: Factors, *, name: str = "effects", title: str = "Prognostic factors") -> Table:
+    """Characteristic, patients, events, hazard ratio with its interval and p; univariable and multivariable side by side.
+
+    `n` and events are those of everybody whose characteristic is known; how many the multivariable model left out stands in a
+    footnote, as do abbreviations, how ties were handled, events too few for a term, and what was refused with its reason.
+
+    Parameters
+    ----------
+    factors : what `factors` returned.
+    name, title : the table's file name and title.
+
+    >>> import haip_outcomes as haip
+    >>> cohort = haip.demo_cohort().setting("unresectable")
+    >>> haip.effects_table(haip.factors(cohort, "os", ["sarcopenia"])).frame()["Characteristic"].tolist()
+    ['Sarcopenia', '    No', '    Yes']
+    """
+    frame = effects_frame(factors)
+    models = [model for model in MODELS if model == "univariable" or factors.multivariable is not None]
+    rows: list[tuple[str, ...]] = []
+    indents: list[int] = []
+    for label, part in frame.groupby("label", sort=False):
+        levels = list(dict.fromkeys(part["level"]))
+        alone = levels == [""]
+        if not alone:
+            rows.append((str(label), "", "", *[""] * (2 * len(models))))
+            indents.append(0)
+        for level in levels:
+            rows.append((str(label) if alone else level, *_cells(part[part["level"] == level], models)))
+            indents.append(0 if alone else 1)
+    level = f"{100 * _any_fit(factors).conf_level:g}% CI"
+    columns = (f"HR ({level})", "p")
+    return Table(
+        name=name, title=title, header=("Characteristic", "n", "Events", *columns * len(models)), rows=tuple(rows), indents=tuple(indents),
+        footnotes=tuple(_footnotes(factors, rows)),
+        spanners=(("", 3), *((model.capitalize(), 2) for model in models)) if len(models) > 1 else (),
+    )  # fmt: skip
+
+
+def effects_frame(factors: Factors) -> pd.DataFrame:
+    """The rows of a printed table of effects, reference rows included: what tables and forest plots are made of.
+
+    Columns: label, level ("" for a number), reference, model, estimate, conf_low, conf_high (hazard ratios), p_value, n,
+    n_event. A row a level and model; `n` and `n_event` are those of the level among the patients of that model. A term that
+    a model did not fit has no estimate. `attrs` has the method's sentence.
+    """
+    tidy = factors.tidy(exponentiate=True)
+    tidy["level"] = tidy["level"].map(lambda level: "" if pd.isna(level) else str(level))
+    rows: list[dict[str, object]] = []
+    terms = [
+        *dict.fromkeys(factors.levels["term"]),
+        *(t for t in dict.fromkeys(tidy["term"]) if t not in set(factors.levels["term"])),
+    ]
+    for term in terms:
+        known = [*_levels(factors, term)] or [
+            (level, False) for level in dict.fromkeys(tidy.loc[tidy["term"] == term, "level"])
+        ]
+        for level, reference in known:
+            for model in MODELS:
+                fit = _fit(factors, model, term)
+                row = tidy[(tidy["model"] == model) & (tidy["term"] == term) & (tidy["level"] == level)]
+                if model == "multivariable" and fit is None:
+                    continue
+                n, n_event = _counts(factors, fit, term, level, reference)
+                values = row.iloc[0] if len(row) else {}
+                rows.append({"label": factors.labels.get(term, term), "level": level, "reference": reference, "model": model,
+                             **{key: float(values[key]) if len(row) else np.nan
+                                for key in ("estimate", "conf_low", "conf_high", "p_value")},
+                             "n": n, "n_event": n_event})  # fmt: skip
+    frame = pd.DataFrame(rows)
+    frame.attrs["method"] = factors.method
+    return frame
+
+
+def _fit(factors: Factors, model: str, term: str) -> HazardFit | None:
+    """The model that a term's row comes from; that of "a*b" also holds a and b."""
+    fits = (
+        [factors.multivariable]
+        if model == "multivariable"
+        else [factors.univariable.get(term), *factors.univariable.values()]
+    )
+    return next((fit for fit in fits if fit is not None and term in fit.design.terms), None)
+
+
+def _levels(factors: Factors, term: str) -> Iterator[tuple[str, bool]]:
+    for row in factors.levels[factors.levels["term"] == term].to_dict("records"):
+        yield "" if pd.isna(row["level"]) else str(row["level"]), bool(row["reference"])
+
+
+def _counts(
+    factors: Factors, fit: HazardFit | None, term: str, level: str, reference: bool
+) -> tuple[int, int]:
+    """Patients and events of a level among those that a model analysed; of all who have the term where there is no model."""
+    if fit is None:
+        own = factors.levels[
+            (factors.levels["term"] == term) & (factors.levels["level"].fillna("").astype(str) == level)
+        ]
+        return (int(own["n"].sum()), int(own["n_event"].sum()))
+    event = fit.tte.state > 0
+    if level == "" and not reference:
+        return fit.n, int(event.sum())
+    dummies = {
+        str(shown): fit.design.matrix[:, j] == 1
+        for j, (name, shown) in enumerate(fit.design.columns)
+        if name == term
+    }
+    inside = (
+        ~np.any(list(dummies.values()), axis=0)
+        if reference
+        else dummies.get(level, np.zeros(len(event), dtype=bool))
+    )
+    return int(inside.sum()), int((inside & event).sum())
+
+
+def _cells(part: pd.DataFrame, models: list[str]) -> tuple[str, ...]:
+    first = part.iloc[0]
+    cells = [number(first["n"], 0), number(first["n_event"], 0)]
+    for model in models:
+        row = part[part["model"] == model]
+        if not len(row):
+            cells += ["", ""]
+        elif first["reference"]:
+            cells += ["reference", ""]
+        else:
+            one = row.iloc[0]
+            cells += [
+                interval(one["estimate"], one["conf_low"], one["conf_high"], missing="not fitted"),
+                p_value(one["p_value"]),
+            ]
+    return tuple(cells)
+
+
+def _any_fit(factors: Factors) -> HazardFit:
+    fits = [
+        *factors.univariable.values(),
+        *([factors.multivariable] if factors.multivariable is not None else []),
+    ]
+    return fits[0]
+
+
+def _footnotes(factors: Factors, rows: list[tuple[str, ...]]) -> Iterator[str]:
+    yield ("HR: hazard ratio (of a number: for one unit more). CI: confidence interval. "
+           "n and events: of all patients whose characteristic is known.")  # fmt: skip
+    yield f"{factors.method}."
+    yield from dict.fromkeys(factors.warnings)
+    if any("not fitted" in row for row in rows):
+        yield "Not fitted: refused, for the reason below."
+    for refusal in factors.refused:
+        what = factors.labels.get(refusal.term, refusal.term)
+        yield f"Refused, {refusal.model}{f', {what}' if what else ''}: {refusal.reason}"
