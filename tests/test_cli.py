@@ -96,6 +96,16 @@ def test_a_wrong_plan_is_exit_2(centre, tmp_path):
     assert run("analyse", path).returncode == 2, "a missing --out is a matter of usage"
 
 
+@pytest.mark.parametrize("command", ["check", "analyse"])
+def test_a_plan_that_names_no_published_figure_is_exit_2(centre, tmp_path, command):
+    path = centre([HEADER, *ROWS])
+    (tmp_path / "plan.toml").write_text(PLAN + '\n[benchmark]\njudge = ["pak2018-cnv"]\n')
+    done = run(command, path, *(["--out", tmp_path / "report"] if command == "analyse" else []))
+    assert done.returncode == 2
+    assert 'Did you mean "pak2018-conv"?' in done.stderr
+    assert not (tmp_path / "report").exists()
+
+
 def test_analyse_makes_what_it_can(centre, tmp_path):
     done = run("analyse", centre([HEADER, *ROWS]), "--out", tmp_path / "report")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'report' / 'index.html'}\n")
@@ -111,6 +121,14 @@ def test_nothing_to_analyse_is_exit_4(centre, tmp_path, monkeypatch):
     assert (done.exit_code, done.stdout) == (4, "")
     assert "Error: Nothing could be analysed" in done.stderr
     assert not (tmp_path / "report").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(centre, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    done = run("analyse", centre([HEADER, *ROWS]), "--out", tmp_path / "file" / "report")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_progress_on_a_terminal(tmp_path):

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from haip_outcomes import __version__
 from haip_outcomes.errors import EXIT_BUG, HaipError
 from haip_outcomes.formatting import plural
+
+if TYPE_CHECKING:
+    from haip_outcomes.registry.cohort import Cohort
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -36,9 +40,7 @@ def main() -> None:
 def check(cohort_file: Path, plan_path: Path | None) -> None:
     """Read COHORT_FILE as the plan says and list every problem; nothing is written."""
     with _said():
-        from haip_outcomes.registry.read import read_cohort
-
-        cohort = read_cohort(cohort_file, plan_path or cohort_file.parent / "plan.toml")
+        cohort = _read(cohort_file, plan_path)
         _say(f"{cohort!r}.")
         for endpoint in cohort.plan.endpoints:
             _say(f"  {cohort.endpoint(endpoint)!r}")
@@ -58,11 +60,10 @@ def check(cohort_file: Path, plan_path: Path | None) -> None:
 def analyse(cohort_file: Path, plan_path: Path | None, out: Path, overwrite: bool) -> None:
     """Analyse COHORT_FILE and write the report."""
     with _said():
-        from haip_outcomes.registry.read import read_cohort
         from haip_outcomes.report.write import refuse_existing
 
         refuse_existing(out, overwrite)
-        _write_report(read_cohort(cohort_file, plan_path or cohort_file.parent / "plan.toml"), out, overwrite)
+        _write_report(_read(cohort_file, plan_path), out, overwrite)
 
 
 @main.command()
@@ -78,11 +79,20 @@ def demo(out: Path, overwrite: bool) -> None:
         _write_report(demo_cohort(), out, overwrite)
 
 
-def _write_report(cohort: object, out: Path, overwrite: bool) -> None:
-    from haip_outcomes.registry.cohort import Cohort
+def _read(cohort_file: Path, plan_path: Path | None) -> Cohort:
+    """The cohort, with its plan checked to the last name before a patient is read."""
+    from haip_outcomes.benchmark.comparison import check_names
+    from haip_outcomes.registry.plan import load_plan
+    from haip_outcomes.registry.read import read_cohort
+
+    plan = load_plan(plan_path or cohort_file.parent / "plan.toml")
+    check_names(plan)
+    return read_cohort(cohort_file, plan)
+
+
+def _write_report(cohort: Cohort, out: Path, overwrite: bool) -> None:
     from haip_outcomes.report.build import build_report
 
-    assert isinstance(cohort, Cohort)
     _say(f"{cohort!r}.")
     with _progress() as progress:
         report = build_report(cohort, progress=progress)

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_PLAN = 2
 EXIT_DATA = 3

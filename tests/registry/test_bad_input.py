@@ -52,20 +52,49 @@ def test_one_wrong_cell_is_one_line(write, small_plan, row, column, value, found
     assert advice in problem.advice
 
 
-def test_death_before_placement(write, small_plan):
-    problems = problems_of(write(with_cell(2, "death", "2018-12-01")), small_plan)
-    death = next(problem for problem in problems if problem.column == "death")
-    assert (death.rows, death.found, death.expected) == ((2,), "2018-12-01", "not before pump")
-    assert "before time zero" in death.advice
-    # the imaging of that patient now lies after the death, and that is said too
-    assert {(p.column, p.expected) for p in problems} == {("death", "not before pump"), ("imaging", "not after death"), ("pump", "not after death")}
+def only(path, plan):
+    (problem,) = problems_of(path, plan)
+    return problem
 
 
-def test_negative_follow_up(write, small_plan):
-    lines = [HEADER, "A1,adjuvant,61,0,2019-01-01,,2018-12-01,2018-12-02,"]
-    columns = {(p.column, p.expected): p for p in problems_of(write(lines), small_plan)}
-    assert "negative follow-up" in columns["contact", "not before pump"].advice
-    assert ("imaging", "not before pump") in columns
+def test_death_before_placement_is_one_line(write, small_plan):
+    problem = only(write(with_cell(2, "death", "2018-12-01")), small_plan)
+    assert (problem.column, problem.rows, problem.found, problem.expected) == ("death", (2,), "2018-12-01", "not before pump")
+    assert "before time zero" in problem.advice
+
+
+def test_an_event_after_the_last_contact_is_one_line(write, small_plan):
+    problem = only(write(with_cell(4, "liver", "2020-09-01")), small_plan)
+    assert (problem.column, problem.found, problem.expected) == ("liver", "2020-09-01", "not after contact")
+
+
+def test_a_last_contact_before_placement_is_one_line(write, small_plan):
+    problem = only(write(with_cell(4, "contact", "2019-02-01")), small_plan)
+    assert (problem.column, problem.expected) == ("contact", "not before pump")
+    assert "negative follow-up" in problem.advice
+
+
+def test_a_date_that_contradicts_several_others_is_the_one_to_blame(write, small_plan):
+    problem = only(write(with_cell(3, "contact", "2019-07-01")), small_plan)
+    assert (problem.column, problem.found, problem.expected) == ("contact", "2019-07-01", "no other date after it")
+    problem = only(write(with_cell(3, "pump", "2020-12-01")), small_plan)
+    assert (problem.column, problem.found) == ("pump", "2020-12-01")
+
+
+def test_negative_follow_up_of_every_date_blames_time_zero(write, small_plan):
+    problem = only(write([HEADER, "A1,adjuvant,61,0,2019-01-01,,2018-12-01,2018-12-02,"]), small_plan)
+    assert (problem.column, problem.expected) == ("pump", "no date before time zero")
+    assert "contact and imaging" in problem.advice
+
+
+def test_spaces_around_a_key_could_hide_a_duplicate(write, small_plan):
+    problem = only(write([HEADER, *ROWS, ROWS[0].replace("A1", " A1 ")]), small_plan)
+    assert (problem.column, problem.rows, problem.found) == ("key", (6,), "")
+    assert "spaces" in problem.expected
+
+
+def test_spaces_in_a_cell_are_seen(write, small_plan):
+    assert only(write(with_cell(3, "sarcopenia", " 1")), small_plan).found == '" 1"'
 
 
 def test_a_missing_column(write, small_plan):

@@ -171,6 +171,62 @@ def test_four_patients_make_a_report_too(tmp_path):
     assert report.html().count("Not done") == report.refused
 
 
+def test_what_stands_in_the_figures_and_tables_stands_in_results_csv(report):
+    """Numbers under the axes, Table 1, quartiles, events of each level and cause, both sides of a comparison."""
+    done = report.results[report.results["status"] == "done"]
+    under = done[(done["analysis"] == "figure overall_survival_adjuvant") & (done["time"] == 36)].iloc[0]
+    assert (under["n_risk"], under["n_event"], under["n_censor"]) == (11, 8, 7)
+    sarcopenia = done[(done["analysis"] == "characteristics") & (done["term"] == "sarcopenia") & (done["level"] == "Yes")].set_index("group")
+    assert sarcopenia["n_event"].astype(int).to_dict() == {"All": 29, "Adjuvant": 12, "Unresectable": 17}
+    days = done[(done["outcome"] == "time_to_first_cycle") & (done["setting"] == "adjuvant")]
+    assert {"median", "lower quartile", "upper quartile", "not known"} <= set(days["quantity"])
+    level = done[(done["quantity"] == "patients and events") & (done["term"] == "sarcopenia") & (done["setting"] == "unresectable")]
+    assert level[["level", "n", "n_event"]].to_numpy().tolist() == [["No", 17, 8], ["Yes", 17, 13]]
+    ratio = done[done["analysis"].str.startswith("chakedis2018-sarc-hr")].set_index("quantity")
+    assert ratio.loc["published", "estimate"].tolist()[0] == 2.4
+    assert round(ratio.loc["centre", "estimate"].tolist()[0], 1) == 2.4
+    assert not pd.to_numeric(done["statistic"], errors="coerce").isna().where(done["statistic"].notna(), False).any()
+
+
+def test_every_figure_looked_at_is_either_beside_a_result_or_has_its_reason(report):
+    literature = next(chapter for chapter in report.chapters if chapter.key == "literature")
+    tables = {block.name: block for block in literature.blocks if hasattr(block, "rows")}
+    cannot = sum(int(row[1]) for row in tables["not_compared"].rows)
+    assert f"{cannot} can't" in literature.blocks[0].text
+    shown = {figure for chapter in report.chapters for figure in chapter.figures_shown}
+    assert {"chakedis2018-sarc-hr", "chakedis2018-ttlp-unres", "chakedis2018-os3-adj", "kar2014-never-dosed"} <= shown
+
+
+def test_deaths_long_after_the_last_look_are_listed(report):
+    said = [block.text for chapter in report.chapters for block in chapter.blocks if hasattr(block, "text") and "180 days" in block.text]
+    assert [text.split(" (")[0] for text in said] == [
+        "2 patients died more than 180 days after the last look at the liver",
+        "1 patient died more than 180 days after the last look at the liver",
+    ]
+    assert "0 of them without a liver event" in said[0]
+
+
+def test_a_figure_that_fits_no_page_is_a_line_and_the_rest_is_made(tmp_path):
+    plan = copy.deepcopy(SMALL_PLAN)
+    plan["columns"]["surgeon"] = {"label": "Surgeon", "kind": "category"}
+    plan["analysis"]["groups"] = ["surgeon"]
+    lines = [f"{HEADER},surgeon"] + [f"B{i},adjuvant,60,{i % 2},2019-01-01,,2019-12-01,2021-01-{i + 1:02d},2021-01-{i + 1:02d},surgeon {i % 20}" for i in range(28)]
+    report = small_report(lines, tmp_path, plan)
+    refused = report.results[report.results["status"] == "refused"]
+    assert refused["reason"].str.contains("a page holds 234 mm").any()
+    assert report.write(tmp_path / "report").is_file()
+
+
+def test_comparators_never_enter_a_pooled_model(tmp_path):
+    plan = copy.deepcopy(SMALL_PLAN)
+    plan["analysis"] = {"times": [12], "factors": ["sarcopenia"], "pooled": ["sarcopenia"]}
+    lines = [HEADER] + [f"C{i},{('adjuvant', 'unresectable', 'comparator')[i % 3]},60,{i % 2},2019-01-01,,2019-06-01,2020-0{1 + i % 9}-01,"
+                        f"{f'2020-0{1 + i % 9}-01' if i % 4 else ''}" for i in range(60)]  # fmt: skip
+    report = small_report(lines, tmp_path, plan)
+    pooled = report.results[(report.results["setting"] == "pooled") & (report.results["quantity"] == "hazard ratio")]
+    assert pooled["n"].astype(int).tolist() == [40, 40]
+
+
 def test_text_of_the_plan_cannot_break_the_page(tmp_path):
     plan = copy.deepcopy(SMALL_PLAN)
     plan["cohort"]["name"] = "<script>alert(1)</script>"

@@ -23,7 +23,14 @@ STANDARD_ERROR = ("the source's interval is its median plus or minus 1.96 standa
 
 
 class NotComparableError(HaipError):
-    """Centre and figure do not answer the same question; the message is the reason, in plain words."""
+    """Centre and figure do not answer the same question; the message is the reason, in plain words.
+
+    `kind` is the reason without what is particular to one figure, so that figures can be listed by it.
+    """
+
+    def __init__(self, reason: str, *, kind: str = "") -> None:
+        self.kind = kind or reason.rstrip(".")
+        super().__init__(reason)
 
 
 @dataclass(frozen=True)

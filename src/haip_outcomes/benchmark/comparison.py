@@ -18,6 +18,7 @@ from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PA
 from haip_outcomes.errors import PlanError, did_you_mean
 from haip_outcomes.formatting import interval, listed, median, percent, plural
 from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.plan import Plan
 from haip_outcomes.survival.results import shown_as_html
 
 MOST_JUDGED = 6
@@ -40,6 +41,7 @@ class Compared:
     named: bool
     verdict: str
     reason: str
+    kind: str = ""
     answers: Answers | None = None
     judged: tuple[Judged, ...] = ()
 
@@ -135,7 +137,7 @@ class Comparison:
     @property
     def summary(self) -> tuple[str, ...]:
         """How many figures were looked at and how many can be compared; then a sentence for each figure named beforehand."""
-        can = sum(one.verdict != NOT_COMPARABLE for one in self.compared)
+        can = sum(one.answers is not None for one in self.compared)
         named = len(self.judged)
         if named:
             judging = f"{named} {'was' if named == 1 else 'were'} named beforehand in the plan and may be judged; the rest are listed without a verdict"
@@ -194,7 +196,7 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     asked = everything if figures is None else figures
     chosen = tuple(asked)
     known = asked if isinstance(asked, Figures) else everything
-    _check_plan(cohort, everything, chosen, known)
+    check_names(cohort.plan, everything, chosen, known)
     named = cohort.plan.benchmark.judge
     compared = []
     for figure in chosen:
@@ -208,14 +210,16 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     return Comparison(tuple(compared), len(compared), method)
 
 
-def _check_plan(
-    cohort: Cohort, everything: Figures, chosen: tuple[PublishedFigure, ...], known: Figures
+def check_names(
+    plan: Plan, everything: Figures | None = None, chosen: tuple[PublishedFigure, ...] = (), known: Figures | None = None
 ) -> None:
-    """The plan's words about the literature must mean something: a misspelt overlap would judge a centre on its own patients."""
+    """Refuse a plan whose judge, margin or overlap names nothing (PlanError): a misspelt overlap would judge a centre on its own patients."""
+    everything = published() if everything is None else everything
+    known = everything if known is None else known
     ids = [*everything.ids, *(figure.id for figure in chosen)]
     sources = [*everything.sources, *known.sources, *(figure.source for figure in chosen)]
     groups = [*everything.overlap_groups, *known.overlap_groups]
-    benchmark, wrong = cohort.plan.benchmark, []
+    benchmark, wrong = plan.benchmark, []
     if len(benchmark.judge) > MOST_JUDGED:
         wrong.append(
             f"[benchmark] judge: at most {MOST_JUDGED} figures may be named beforehand, and there are {len(benchmark.judge)}"
@@ -242,7 +246,7 @@ def _check_plan(
             wrong.append(
                 f"[benchmark] margin: {name} is a ratio, so its margin is a factor above 1, for example 1.25"
             )
-    for name in cohort.plan.cohort.overlap:
+    for name in plan.cohort.overlap:
         if name not in (*sources, *groups, *ids):
             wrong.append(
                 f'[cohort] overlap: "{name}" is no source of published figures. {did_you_mean(name, [*sources, *groups])}'
@@ -280,8 +284,8 @@ def _compared(cohort: Cohort, figure: PublishedFigure, short: str, named: bool, 
     except NotComparableError as error:
         reason = str(error).rstrip(".")
         if shared and not shared.startswith(POSSIBLY):
-            return Compared(figure, short, named, SAME_PATIENTS, f"{shared}; and {reason}")
-        return Compared(figure, short, named, NOT_COMPARABLE, reason)
+            return Compared(figure, short, named, SAME_PATIENTS, f"{shared}; and {reason}", error.kind)
+        return Compared(figure, short, named, NOT_COMPARABLE, reason, error.kind)
     theirs = published_side(figure)
     margin = cohort.plan.benchmark.margin.get(figure.id, cohort.plan.benchmark.margin.get(figure.endpoint))
     margin = None if margin is None else margin * figure.scale
@@ -292,7 +296,7 @@ def _compared(cohort: Cohort, figure: PublishedFigure, short: str, named: bool, 
         verdict, reason = NOT_JUDGED, UNNAMED
     else:
         verdict, reason = _verdict(found, judged)
-    return Compared(figure, short, named, verdict, reason, found, judged)
+    return Compared(figure, short, named, verdict, reason, "", found, judged)
 
 
 def _verdict(found: Answers, judged: tuple[Judged, ...]) -> tuple[str, str]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from haip_outcomes.benchmark.centre import NotComparableError
 from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.errors import EndpointError
+from haip_outcomes.formatting import listed
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
+OTHER_ZERO = "the source counts time from something else than the centre"
 SAME, DIFFERENT, UNSTATED, NOT_ASKED = "same", "different", "not stated", "not applicable"
 Times = Callable[[str], TimeToEvent]
 _MONTHS = {"months": 1.0, "days": 12 / 365.25, "weeks": 7 * 12 / 365.25, "years": 12.0}
@@ -90,11 +92,10 @@ def liver_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Tim
 
 def cause_of(tte: TimeToEvent, terminal: tuple[str, ...]) -> str:
     """The event of interest: the liver one where there is a choice, else the first that is not a death."""
-    others = [state for state in tte.states if state not in terminal] or list(tte.states)
-    named = [
-        state for state in others if "liver" in state.casefold() or state.casefold().startswith("hepatic")
-    ]
-    return (named or others)[0]
+    others = [state for state in tte.states if state not in terminal]
+    if not others:
+        raise NotComparableError(f"the centre's endpoint ({tte.label}) has no event besides {listed(tte.states)}")
+    return next((state for state in others if "liver" in state.casefold() or state.casefold().startswith("hepatic")), others[0])
 
 
 def time_zeros(part: Cohort, name: str, figure: PublishedFigure) -> Iterator[tuple[str, str, Times]]:
@@ -137,7 +138,7 @@ def time_zeros(part: Cohort, name: str, figure: PublishedFigure) -> Iterator[tup
         yield other, f"counted from {words}", moved
     if refused:
         raise NotComparableError(
-            f"the source counts from {figure.time_zero}, and the centre from {base.time_zero}"
+            f"the source counts from {figure.time_zero}, and the centre from {base.time_zero}", kind=OTHER_ZERO
         )
 
 

@@ -25,6 +25,7 @@ from haip_outcomes.benchmark.centre import (
 from haip_outcomes.benchmark.conventions import (
     DIFFERENT,
     NOT_ASKED,
+    OTHER_ZERO,
     SAME,
     UNSTATED,
     Convention,
@@ -36,6 +37,7 @@ from haip_outcomes.benchmark.conventions import (
 )
 from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.benchmark.uncertainty import Contrast
+from haip_outcomes.benchmark.verdicts import AT_RISK
 from haip_outcomes.errors import EndpointError, FitError
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.programme.safety_and_delivery import (
@@ -47,11 +49,14 @@ from haip_outcomes.programme.safety_and_delivery import (
     level_count,
 )
 from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.survival.counts import at_risk_table
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 ENDPOINTS = {"overall_survival": "os", "recurrence_free_survival": "rfs", "progression_free_survival": "pfs"}
 LIVER = ("time_to_liver_progression", "hepatic_recurrence")
-AT_RISK = 5
+NO_ENTRY = "the plan does not ask for it in [programme]"
+NO_ENDPOINT = "the plan has no such endpoint"
+OTHER_EVENT = "the source counts something else than the centre"
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ def answers(cohort: Cohort, figure: PublishedFigure) -> Answers:
     part, group = _patients(cohort, figure)
     if figure.subgroup:
         raise NotComparableError(
-            f"the figure is of a subgroup ({figure.subgroup}) that the plan does not single out"
+            f"the figure is of a subgroup ({figure.subgroup}) that the plan does not single out",
+            kind="the figure is of a subgroup that the plan does not single out",
         )
     if figure.statistic == "hazard_ratio":
         return _hazard_ratio(part, group, figure)
@@ -108,7 +114,8 @@ def _refuse_by_kind(figure: PublishedFigure) -> None:
     ):
         kind = figure.statistic.replace("_", " ")
         raise NotComparableError(
-            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} has no counterpart among the centre's results"
+            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} has no counterpart among the centre's results",
+            kind="its statistic has no counterpart among the centre's results",
         )
     crude = (*LIVER, "extrahepatic_recurrence", "any_recurrence", *ENDPOINTS)
     if figure.statistic == "proportion" and figure.endpoint in crude:
@@ -174,7 +181,7 @@ def _proportion(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
         notes += [f"{plural(left, 'patient')} left before 90 days"] if left else []
     else:
         if name not in entries or entries[name].column is None:
-            raise NotComparableError(f"the plan has no [programme.{name}]")
+            raise NotComparableError(f"the plan has no [programme.{name}]", kind=NO_ENTRY)
         asked = applicable(part, name)
         if asked is None or asked.settings != part.settings:
             raise NotComparableError(
@@ -192,7 +199,7 @@ def _proportion(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
 
 def _prevalence(part: Cohort, figure: PublishedFigure) -> Count:
     if figure.factor not in part.plan.columns:
-        raise NotComparableError(f'the plan has no column "{figure.factor}"')
+        raise NotComparableError(f'the plan has no column "{figure.factor}"', kind="the plan has no column for it")
     levels = [str(level) for level in getattr(part[figure.factor].dtype, "categories", [])]
     if len(levels) != 2:
         raise NotComparableError(f'the column "{figure.factor}" does not have two levels')
@@ -209,13 +216,13 @@ def _definition(definition: str, figure: PublishedFigure) -> Fields:
         missing = (*missing, f"whether it counts within {figure.horizon:g} months, as the source does")
     if unstated or not ours:
         return Fields(event=UNSTATED, unstated=unstated, plan_unstated=missing)
-    raise NotComparableError(f'the source counts "{theirs}", and the centre "{definition}"')
+    raise NotComparableError(f'the source counts "{theirs}", and the centre "{definition}"', kind=OTHER_EVENT)
 
 
 def _days(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     entry = part.plan.programme.get(figure.endpoint)
     if entry is None or entry.start is None:
-        raise NotComparableError(f"the plan has no [programme.{figure.endpoint}] with two dates")
+        raise NotComparableError(f"the plan has no [programme.{figure.endpoint}] with two dates", kind=NO_ENTRY)
     if applicable(part, figure.endpoint) is None:
         raise NotComparableError(
             f"the plan asks about {entry.label} in {listed(entry.settings)} patients only"
@@ -226,7 +233,7 @@ def _days(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     zero = time_zero_match(figure, part.plan.label(entry.start))
     if zero == DIFFERENT:
         raise NotComparableError(
-            f"the source counts from {figure.time_zero}, and the centre from {part.plan.label(entry.start)}"
+            f"the source counts from {figure.time_zero}, and the centre from {part.plan.label(entry.start)}", kind=OTHER_ZERO
         )
     unstated = ("from which operation it counts",) if zero == UNSTATED else ()
     notes = (f"a date is missing for {plural(missing, 'patient')}",) if missing else ()
@@ -254,7 +261,7 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     if endpoints[0] not in part.plan.endpoints and not (
         liver and "first_site" in part.plan.endpoints and endpoints == ["liver"]
     ):
-        raise NotComparableError(f"the plan has no [endpoints.{endpoints[0]}]")
+        raise NotComparableError(f"the plan has no [endpoints.{endpoints[0]}]", kind=NO_ENDPOINT)
     unstated: list[str] = []
     conventions: list[Convention] = []
     zeros: set[str] = set()
@@ -268,7 +275,7 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
         conventions += [replace(c, words=", ".join(filter(None, [c.words, words]))) for c in read]
     if not conventions:
         raise NotComparableError(
-            f"the source counts {figure.event_text or figure.event}, and the plan has no endpoint for it"
+            f"the source counts {figure.event_text or figure.event}, and the plan has no endpoint for it", kind=OTHER_EVENT
         )
     if UNSTATED in zeros:
         unstated.append("its time zero")
@@ -314,10 +321,11 @@ def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[Centre
                 yield survival_median(tte, words, expected, "difference")
         return
     horizon = figure.horizon or np.nan
-    present = int(((tte.start < horizon) & (tte.time >= horizon)).sum())
+    present = int(at_risk_table(tte, [horizon])["n_risk"].sum())
     if present < AT_RISK:
         few = f"only {plural(present, 'patient')}" if present else "nobody"
-        raise NotComparableError(f"{few} at risk at {horizon:g} months here; at least {AT_RISK} are needed")
+        raise NotComparableError(f"{few} at risk at {horizon:g} months here; at least {AT_RISK} are needed",
+                                 kind=f"under {AT_RISK} patients at risk here at the figure's time")  # fmt: skip
     event_probability = figure.statistic == "cumulative_incidence"
     p = (figure.estimate or 0) * figure.scale
     free = min(max(1 - p if event_probability else p, 1e-6), 1 - 1e-6)
@@ -341,10 +349,10 @@ def _hazard_ratio(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
             "it compares patients with and without a pump who were matched, randomised or adjusted; the plan has no such comparison"
         )
     if figure.factor not in part.plan.columns:
-        raise NotComparableError(f'the plan has no column "{figure.factor}"')
+        raise NotComparableError(f'the plan has no column "{figure.factor}"', kind="the plan has no column for it")
     name = ENDPOINTS.get(outcome, "liver")
     if name not in part.plan.endpoints:
-        raise NotComparableError(f"the plan has no [endpoints.{name}]")
+        raise NotComparableError(f"the plan has no [endpoints.{name}]", kind=NO_ENDPOINT)
     if figure.adjustment in ("multivariable", "propensity score", "randomised"):
         raise NotComparableError(
             f"the source's hazard ratio is of another kind ({figure.adjustment}): it is adjusted for other things than the centre's"

@@ -97,7 +97,7 @@ def plot_survival(
     alt = _sentences(f"Kaplan-Meier curve{'s' if several else ''}: {what}{split}, from 0 to {_short(end)} {curve.unit}",
                      *[in_words(part_of(frame, one.group), (name,), one.n, one.n_events(), curve.unit, 1.0, ticks)
                        for one, name in zip(sets, names, strict=True)], *tests, curve.caution)  # fmt: skip
-    return Drawing(figure, slug("survival", curve.label, by_label), caption, alt)
+    return Drawing(figure, slug("survival", curve.label, by_label), caption, alt, _counts(sets, ticks))
 
 
 def plot_cumulative_incidence(
@@ -172,7 +172,7 @@ def plot_cumulative_incidence(
                      *[in_words(part_of(frame, one.group, c), (name, c), one.n, one.n_events(states.index(c) + 1), incidence.unit, 0.0, ticks)
                        for one, name in zip(sets, names, strict=True) for c in causes],
                      *[f"{name}: {_p_words(t)}" for name, t in by_cause.items()])  # fmt: skip
-    return Drawing(figure, slug("incidence", incidence.label, cause, by_label), caption, alt)
+    return Drawing(figure, slug("incidence", incidence.label, cause, by_label), caption, alt, _counts(sets, ticks))
 
 
 Result = SurvivalCurve | CumulativeIncidence
@@ -210,6 +210,11 @@ def _group_key(
 ) -> tuple[tuple[Key, ...], ...]:
     heading = [Key(f"{by_label}:")] if by_label else []
     return ((*heading, *(Key(name, style) for name, style in zip(names, styles, strict=True))),)
+
+
+def _counts(sets: Sequence[RiskSets], ticks: Sequence[float]) -> pd.DataFrame:
+    """At risk, events and censorings of each group at the ticks, as a frame."""
+    return pd.concat([at_risk_table(one.rows, list(ticks)).assign(group=one.group) for one in sets], ignore_index=True)
 
 
 def _numbers(sets: Sequence[RiskSets], names: Sequence[str], styles: Sequence[Mapping[str, Any]], ticks: Sequence[float],

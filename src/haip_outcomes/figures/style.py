@@ -17,6 +17,7 @@ from typing import Any
 
 import matplotlib.style
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -58,13 +59,14 @@ class Drawing:
     """A finished figure with its words: the caption belongs under it, the alternative text replaces it.
 
     `name` is a file name without a suffix; `caption` is made from the results' own method sentences; `alt` says what
-    the figure shows to somebody who can't see it, and goes into the file.
+    the figure shows to somebody who can't see it, and goes into the file. `numbers` are those printed under the axis.
     """
 
     figure: Figure = field(repr=False)
     name: str
     caption: str
     alt: str
+    numbers: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def size(self) -> tuple[float, float]:

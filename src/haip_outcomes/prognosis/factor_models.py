@@ -15,7 +15,7 @@ from haip_outcomes.survival.cox_regression import HazardFit, cox
 from haip_outcomes.survival.design_matrix import Design, covariate, design
 from haip_outcomes.survival.diagnostics import proportional_hazards
 from haip_outcomes.survival.results import shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent, _level_text
+from haip_outcomes.survival.time_to_event import TimeToEvent, level_text
 
 if TYPE_CHECKING:
     from haip_outcomes.registry.cohort import Cohort
@@ -249,7 +249,7 @@ def _levels(frame: pd.DataFrame, terms: list[str], together: list[str], event: n
             continue
         codes = values.cat.codes.to_numpy()
         known = [k for k in range(len(values.cat.categories)) if (codes == k).any()]
-        rows += [{"term": name, "level": _level_text(values.cat.categories[k]), "n": int((codes == k).sum()),
+        rows += [{"term": name, "level": level_text(values.cat.categories[k]), "n": int((codes == k).sum()),
                   "n_event": int(event[codes == k].sum()), "reference": k == known[0]} for k in known]  # fmt: skip
     made = pd.DataFrame(rows, columns=["term", "level", "n", "n_event", "reference"])
     return made.astype({"level": object})

@@ -101,7 +101,15 @@ def _reader(kind: str, declared: ColumnPlan, plan: Plan) -> Callable[[Any, str],
     if kind == "setting":
         levels: dict[str, str] = {**plan.cohort.setting_levels} or {name: name for name in SETTINGS}
         return lambda raw, text: _level(text, levels, "unknown setting; correct it, or say what it means in setting_levels")
+    if kind == "key":
+        return lambda raw, text: _key(text)
     return lambda raw, text: text
+
+
+def _key(text: str) -> str:
+    if text != text.strip():
+        raise _WrongError("a key without spaces around it", "remove the spaces: the same patient could stand here twice")
+    return text
 
 
 def _number(raw: Any, text: str) -> float:
@@ -149,5 +157,6 @@ def _same_number(text: str, codes: set[str]) -> bool:
 
 def _found(texts: list[str], most: int = 3) -> str:
     """The different things found, cut to a readable length."""
+    texts = [text if text == text.strip() else f'"{text}"' for text in texts]  # so that spaces are seen
     seen = list(dict.fromkeys(text if len(text) <= 24 else f"{text[:23]}…" for text in texts))
     return ", ".join(seen[:most]) + (", ..." if len(seen) > most else "") if len(seen) != 2 else listed(seen)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
 
 from haip_outcomes.errors import Problem
+from haip_outcomes.formatting import listed
 from haip_outcomes.registry.cells import cell_text, looks_identifying
 from haip_outcomes.registry.endpoints import Endpoint, flag_set
 from haip_outcomes.registry.plan import EndpointPlan, Plan, TimedFlag
@@ -36,28 +37,43 @@ def rules(plan: Plan) -> list[Rule]:
     return list(found.values())
 
 
-def broken(frame: pd.DataFrame, plan: Plan, table: str) -> list[Problem]:
-    """Run every rule on a typed frame; a problem a rule that some rows break."""
-    checks = {f"rule {i}": rule for i, rule in enumerate(rules(plan)) if set(rule.needs) <= set(frame.columns)}
+def broken(frame: pd.DataFrame, plan: Plan, table: str, unreadable: Iterable[Problem] = ()) -> list[Problem]:
+    """Run every rule on a typed frame; a problem a rule, with the rows that break it.
+
+    One fault is one problem: the rules are asked in their order, and what follows from a cell that is already blamed in a
+    row (or was `unreadable`) is not said again.
+    """
+    blamed = {(row, problem.column) for problem in unreadable for row in problem.rows}
+    found = []
+    for rule, rows in _violations(frame, plan):
+        own = [row for row in rows if not any((row, column) in blamed for column in rule.needs)]
+        if own:
+            blamed |= {(row, rule.column) for row in own}
+            found.append(_problem(rule, own, frame, plan, table))
+    return found
+
+
+def _violations(frame: pd.DataFrame, plan: Plan) -> Iterator[tuple[Rule, list[int]]]:
+    """Each broken rule with the rows that break it, in the order of the rules."""
+    asked = {f"rule {i}": rule for i, rule in enumerate(rules(plan)) if set(rule.needs) <= set(frame.columns)}
     schema = pa.DataFrameSchema(checks=[
         pa.Check(rule.holds, name=name, title=rule.expected, description=rule.advice, ignore_na=False)
-        for name, rule in checks.items()
+        for name, rule in asked.items()
     ])  # fmt: skip
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        return [_problem(checks[error.check.name], error, frame, plan, table) for error in errors.schema_errors]
-    return []
+        for error in errors.schema_errors:
+            if not isinstance(error.check_output, pd.Series):  # the rule itself failed: a bug, never the patient's fault
+                raise error from None
+            yield asked[error.check.name], [int(row) for row in frame.index[~error.check_output]]
 
 
-def _problem(rule: Rule, error: pa.errors.SchemaError, frame: pd.DataFrame, plan: Plan, table: str) -> Problem:
-    if not isinstance(error.check_output, pd.Series):  # the rule itself failed: a bug, never the patient's fault
-        raise error
-    rows = frame.index[~error.check_output]
+def _problem(rule: Rule, rows: list[int], frame: pd.DataFrame, plan: Plan, table: str) -> Problem:
     hidden = rule.column == plan.cohort.id or looks_identifying(rule.column) or rule.column not in frame
     texts = [] if hidden else list(dict.fromkeys(cell_text(value) or "empty" for value in frame.loc[rows, rule.column]))
     found = ", ".join(texts[:3]) + (", ..." if len(texts) > 3 else "")
-    return Problem(table, rule.column, tuple(int(row) for row in rows), found, rule.expected, rule.advice)
+    return Problem(table, rule.column, tuple(rows), found, rule.expected, rule.advice)
 
 
 def _present(column: str, expected: str, advice: str) -> Rule:
@@ -96,32 +112,51 @@ def _range_rules(plan: Plan) -> Iterator[Rule]:
 
 
 def _endpoint_rules(plan: Plan) -> Iterator[Rule]:
+    """Time zero first, then the last contact, the last look, the death, and at last who was followed at all."""
+    by_dates = [recipe for recipe in plan.endpoints.values() if recipe.from_dates]
+    for recipe in plan.endpoints.values():
+        yield from [] if recipe.from_dates else _pair_rules(plan, recipe)
+    for start in dict.fromkeys(recipe.start for recipe in by_dates):
+        own = [recipe for recipe in by_dates if recipe.start == start]
+        yield _present(start, "a date in every row", f"time zero of {own[0].label} is needed for every patient")
+        yield from _start_rules(start, own)
+    dates = sorted(column for column, kind in plan.kinds.items() if kind == "date")
+    contact = plan.last_contact
+    if contact:
+        advice = "nothing is known after the last contact: correct one of the two dates"
+        yield from _last(contact, [column for column in dates if column != contact], advice)
+    for recipe in by_dates:
+        for label, event in recipe.events.items():
+            if label not in recipe.terminal and isinstance(event, str) and recipe.last_seen:
+                yield _not_after(event, recipe.last_seen, "an event can't follow the day when the patient was last seen for it: "
+                                                          "correct one of the two dates")  # fmt: skip
+    deaths = {event for recipe in by_dates for label, event in recipe.events.items() if label in recipe.terminal and isinstance(event, str)}
+    for death in sorted(deaths):
+        yield from _last(death, [column for column in dates if column not in (*deaths, contact)], "it lies after the death: correct one of the two dates")
     for name, recipe in plan.endpoints.items():
-        yield from _date_rules(recipe) if recipe.from_dates else _pair_rules(plan, recipe)
         yield _followed(Endpoint.of(plan, name))
         if recipe.entry:
             yield _enters(Endpoint.of(plan, name), recipe.entry)
-    contact = plan.last_contact
-    dates = {column for column, kind in plan.kinds.items() if kind == "date" and column != contact}
-    for column in sorted(dates) if contact else ():
-        yield _not_after(column, str(contact), "nothing is known after the last contact: correct one of the two dates")
-    deaths = {event for recipe in plan.endpoints.values() for label, event in recipe.events.items()
-              if label in recipe.terminal and isinstance(event, str)}  # fmt: skip
-    for death in sorted(deaths):
-        for column in sorted(dates - deaths):
-            yield _not_after(column, death, "it lies after the death: correct one of the two dates")
 
 
-def _date_rules(recipe: EndpointPlan) -> Iterator[Rule]:
-    start, seen = recipe.start, recipe.last_seen
-    yield _present(start, "a date in every row", f"time zero of {recipe.label} is needed for every patient")
-    for label, event in recipe.events.items():
-        if not isinstance(event, str):
-            continue
+def _last(last: str, others: list[str], advice: str) -> Iterator[Rule]:
+    """Nothing lies after `last`. Where several dates do, that date itself is the likely fault and is blamed once."""
+    yield Rule(last, (last, *others), lambda f: (f[others].gt(f[last], axis=0)).sum(axis=1) < 2, "no other date after it",
+               "several dates lie after it: correct this one, or those")  # fmt: skip
+    for column in others:
+        yield _not_after(column, last, advice)
+
+
+def _start_rules(start: str, recipes: list[EndpointPlan]) -> Iterator[Rule]:
+    """Nothing that counts from a time zero lies before it. Where several dates do, time zero is blamed once."""
+    events = list(dict.fromkeys(event for recipe in recipes for event in recipe.events.values() if isinstance(event, str)))
+    looks = list(dict.fromkeys(recipe.last_seen for recipe in recipes if recipe.last_seen and recipe.last_seen not in events))
+    others = [*events, *looks]
+    yield Rule(start, (start, *others), lambda f: (f[others].lt(f[start], axis=0)).sum(axis=1) < 2, "no date before time zero",
+               f"several of {listed(others)} lie before it: correct this one, or those")  # fmt: skip
+    for event in events:
         yield _not_before(start, event, "an event before time zero: correct one of the two dates")
-        if label not in recipe.terminal and seen:
-            yield _not_after(event, seen, "an event can't follow the day when the patient was last seen for it: correct one of the two dates")
-    if seen:
+    for seen in looks:
         yield _not_before(start, seen, "negative follow-up: correct one of the two dates")
 
 

@@ -59,20 +59,18 @@ class Endpoint:
         return pd.DataFrame(happened), seen.astype(float)
 
     def late_deaths(self, frame: pd.DataFrame) -> pd.Series:
-        """True where the first event is a terminal one more than 180 days after the patient was last seen."""
+        """True for a terminal event more than 180 days after the patient was last seen for the endpoint's other events."""
         happened, seen = self.times(frame)
-        others = [label for label in happened if label not in self.plan.terminal]
-        if not others:
+        terminal = [label for label in happened if label in self.plan.terminal]
+        if not terminal or len(terminal) == happened.shape[1]:
             return pd.Series(False, index=frame.index)
-        terminal = happened.drop(columns=others).min(axis=1)
-        allowed = LATE_DEATH_DAYS / DAYS_A_MONTH + 1e-9
-        return (terminal - seen > allowed) & ~(happened[others].min(axis=1) <= terminal)
+        return happened[terminal].min(axis=1) - seen > LATE_DEATH_DAYS / DAYS_A_MONTH + 1e-9
 
     def time_to_event(self, frame: pd.DataFrame, *, censor_late_deaths: bool = False) -> TimeToEvent:
         """The endpoint of these patients; `frame` is that of a cohort.
 
-        With `censor_late_deaths`, a death more than 180 days after the last look is left uncounted and the
-        patient censored when last seen: nobody looked in between, so an earlier event may have been missed.
+        With `censor_late_deaths`, a death more than 180 days after the last look is left uncounted and a patient without
+        another event is censored when last seen: nobody looked in between, so an event may have been missed.
         """
         happened, seen = self.times(frame)
         if censor_late_deaths:
@@ -82,8 +80,8 @@ class Endpoint:
         first = np.where(np.isnan(matrix), np.inf, matrix)
         earliest = first.min(axis=1)
         event = np.isfinite(earliest)
-        # argmin takes the first column at a tie: the plan's order
-        state = np.where(event, first.argmin(axis=1) + 1, 0)
+        # at a tie the plan's order decides; times in a spreadsheet may differ in the last digit only
+        state = np.where(event, (first <= earliest[:, None] + 1e-9).argmax(axis=1) + 1, 0)
         time = np.where(event, earliest, seen.to_numpy(dtype=float, na_value=np.nan))
         if np.isnan(time).any() or (time < 0).any():
             rows = ", ".join(str(row) for row in frame.index[np.isnan(time) | (time < 0)][:8])

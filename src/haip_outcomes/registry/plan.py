@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from haip_outcomes.errors import PlanError, did_you_mean
 
@@ -169,6 +178,12 @@ class BenchmarkPlan(_Part):
 class Plan(_Part):
     """A centre's plan, checked. Build it with `load_plan`."""
 
+    def __repr__(self) -> str:
+        return f"Plan {self.cohort.name}: {len(self.columns)} columns, endpoints {', '.join(self.endpoints)}"
+
+    def __str__(self) -> str:
+        return repr(self)
+
     cohort: CohortPlan
     endpoints: dict[str, EndpointPlan] = Field(min_length=1)
     columns: dict[str, ColumnPlan] = Field(default_factory=dict)
@@ -176,6 +191,12 @@ class Plan(_Part):
     analysis: AnalysisPlan = AnalysisPlan()
     programme: dict[str, ProgrammePlan] = Field(default_factory=dict)
     benchmark: BenchmarkPlan = BenchmarkPlan()
+    _sha256: str = PrivateAttr(default="")
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the plan's file; of its content when it was made without a file."""
+        return self._sha256 or hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def label(self, column: str) -> str:
         """A column's name in print."""
@@ -275,7 +296,9 @@ def load_plan(path: str | Path) -> Plan:
         raise PlanError(f"{path.name} is not a text file in UTF-8. Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{path.name} is not valid TOML: {error}. Text stands in quotes, lists in [ ].") from None
-    return make_plan(content, path.name)
+    plan = make_plan(content, path.name)
+    plan._sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return plan
 
 
 def make_plan(content: dict[str, Any], name: str = "plan") -> Plan:

@@ -54,8 +54,7 @@ def read_cohort(path: str | Path, plan: Plan | str | Path) -> Cohort:
         value = pd.Categorical([plan.cohort.setting.value] * len(raw), categories=list(SETTINGS))
         typed["setting"] = pd.Series(value, index=raw.index)
     frame = pd.DataFrame(typed, index=raw.index)
-    already = {(problem.column, row) for problem in problems for row in problem.rows}
-    problems.extend(_unsaid(broken(frame, plan, name), already))
+    problems.extend(broken(frame, plan, name, problems))
     if problems:
         raise CohortError(problems, name)
     notes = [Problem(name, "", empty_rows, "empty rows", "a patient in every row", "nothing to do: empty rows hold nobody", "warning")]
@@ -199,13 +198,3 @@ def _missing_columns(raw: pd.DataFrame, kinds: dict[str, str], plan: Plan, name:
         Problem(name, column, (1,), "no such column", f'a column "{column}" ({kind})', f"correct the name in the file or in the plan. {did_you_mean(column, spare or present)}")
         for column, kind in kinds.items() if column not in present
     ]  # fmt: skip
-
-
-def _unsaid(problems: list[Problem], already: set[tuple[str, int]]) -> list[Problem]:
-    """The rules' problems without the rows whose cell was already found unreadable."""
-    kept = []
-    for problem in problems:
-        rows = tuple(row for row in problem.rows if (problem.column, row) not in already)
-        if rows:
-            kept.append(Problem(problem.table, problem.column, rows, problem.found, problem.expected, problem.advice))
-    return kept

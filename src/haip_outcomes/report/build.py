@@ -71,8 +71,8 @@ class Report:
                     table.to_csv(temporary / "tables" / f"{table.name}.csv")
             _tell(progress, "page", len(drawings), len(drawings) + 1)
             (temporary / "index.html").write_text(self.html(), encoding="utf-8")
-            self.results.to_csv(temporary / "results.csv", index=False)
-            self.problems.to_csv(temporary / "problems.csv", index=False)
+            self.results.to_csv(temporary / "results.csv", index=False, encoding="utf-8-sig")  # so that Excel reads µ and ²
+            self.problems.to_csv(temporary / "problems.csv", index=False, encoding="utf-8-sig")
             (temporary / MARK).write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
         return target / "index.html"
 
@@ -117,11 +117,11 @@ def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
     if others is not None:
         chapters.append(others)
     step("prognostic factors")
-    chapters.append(prognostic(cohort))
+    chapters.append(prognostic(cohort, comparison))
     step("safety and delivery")
     chapters.append(delivery(cohort, comparison, counts))
     step("the comparison")
-    chapters.append(literature(comparison, refused))
+    chapters.append(literature(comparison, refused, chapters))
     if not sum(chapter.done for chapter in chapters[1:]):
         reasons = [block.reason for chapter in chapters for block in chapter.blocks if isinstance(block, Refusal)]
         raise EndpointError("Nothing could be analysed: " + " ".join(dict.fromkeys(reasons)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from haip_outcomes.errors import EndpointError, FitError
+from haip_outcomes.errors import CohortError, HaipError, PlanError
 from haip_outcomes.figures.style import Drawing
 from haip_outcomes.survival.results import VOCABULARY
 from haip_outcomes.tables.table import Table
@@ -52,6 +52,7 @@ class Chapter:
     headlines: list[tuple[str, str, str]] = field(default_factory=list)
     verdicts: list[tuple[str, str]] = field(default_factory=list)
     answer: str = ""
+    figures_shown: list[str] = field(default_factory=list)  # published figures that stand beside a result of this chapter
     records: list[pd.DataFrame] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
     done: int = 0
@@ -64,9 +65,11 @@ class Chapter:
         """Add a paragraph."""
         self.blocks.append(Paragraph(text, kind))
 
-    def show(self, block: Table | Drawing, name: str) -> None:
-        """Add a table or a figure under the name that its file will have."""
+    def show(self, block: Table | Drawing, name: str, setting: str = "") -> None:
+        """Add a table or a figure under the name that its file will have; the numbers under a figure's axis are recorded."""
         self.blocks.append(replace(block, name=name))
+        if isinstance(block, Drawing) and block.numbers is not None:
+            self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis")
 
     def headline(self, group: str, measure: str, value: str) -> None:
         """Add a cell to the first screen's table: a column a setting, a row a measure."""
@@ -76,7 +79,7 @@ class Chapter:
         """Keep the numbers shown, for results.csv, and the method's sentence, for the chapter on methods."""
         about = {"chapter": self.key, "setting": setting, "analysis": analysis, "quantity": quantity, "unit": unit, "method": method,
                  "status": "done", "reason": ""}  # fmt: skip
-        kept = frame[[name for name in frame.columns if name in (*VOCABULARY, "shown")]]
+        kept = frame[[name for name in frame.columns if name in (*VOCABULARY, "shown")]].dropna(axis="columns", how="all")
         if "quantity" in frame:
             about.pop("quantity")
             kept = kept.assign(quantity=frame["quantity"])
@@ -99,7 +102,9 @@ class Chapter:
         """Try an analysis; where it is refused, its line says why and the rest goes on."""
         try:
             yield
-        except (EndpointError, FitError) as error:
+        except (PlanError, CohortError):
+            raise
+        except HaipError as error:
             self.refuse(analysis, str(error), setting)
 
 

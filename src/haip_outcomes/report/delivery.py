@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.programme.safety_and_delivery import EARLY, Proportions, proportions
 from haip_outcomes.registry.cohort import Cohort
@@ -16,6 +18,7 @@ def delivery(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Pr
     chapter = Chapter("delivery", "Safety and delivery")
     if not cohort.plan.programme:
         chapter.refuse("complications and delivery", "the plan has no [programme] entries.")
+    asked = (*cohort.plan.programme, "first_cycle_not_delivered")
     for setting, _, title in by_setting(cohort):
         chapter.heading(title)
         found = counts[setting]
@@ -27,19 +30,27 @@ def delivery(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Pr
         headline = [row for row in found.tidy().to_dict("records") if row["statistic"] == "proportion" and row["outcome"] != EARLY and row["n"]]
         for row in headline[:3]:
             chapter.headline(title, row["label"], k_of_n(row))
-        beside(comparison, setting, tuple(cohort.plan.programme), chapter)
+        beside(comparison, setting, asked, chapter)
     if len(cohort.settings) > 1 and cohort.plan.programme:
         chapter.heading("Whole programme")
         found = proportions(cohort, together=True)
         chapter.show(proportions_table(found), "safety_and_delivery_all")
         _record(found, "all", chapter)
-        beside(comparison, "both", tuple(cohort.plan.programme), chapter)
+        beside(comparison, "both", asked, chapter)
     return chapter
 
 
 def _record(found: Proportions, setting: str, chapter: Chapter) -> None:
-    tidy = found.tidy()
-    for statistic, unit in (("proportion", "probability"), ("median", "days")):
-        part = tidy[tidy["statistic"] == statistic].drop(columns="statistic")
-        if len(part):
-            chapter.record(part, setting=setting, analysis="safety and delivery", quantity=statistic, unit=unit, method=found.method)
+    """A row a proportion or median; and a row for each quartile, and for the patients not known or gone early."""
+    tidy = found.tidy().rename(columns={"statistic": "quantity"})
+    rows = [tidy]
+    for column, quantity in (("q1", "lower quartile"), ("q3", "upper quartile")):
+        timed = tidy[tidy["quantity"] == "median"]
+        rows.append(timed[["outcome", "group", "n"]].assign(quantity=quantity, estimate=timed[column]))
+    for column, quantity in (("n_missing", "not known"), ("n_left_early", "left early")):
+        rows.append(tidy[["outcome", "group"]].assign(quantity=quantity, n=tidy[column]))
+    for unit in dict.fromkeys(tidy["unit"]):
+        own = set(tidy.loc[tidy["unit"] == unit, "outcome"])
+        kept = [frame[frame["outcome"].isin(own)] for frame in rows]
+        chapter.record(pd.concat([frame for frame in kept if len(frame)], ignore_index=True), setting=setting, analysis="safety and delivery",
+                       quantity="", unit=unit, method=found.method)  # fmt: skip

@@ -9,7 +9,7 @@ from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.words import by_setting, setting_title
 from haip_outcomes.survival.kaplan_meier import follow_up
-from haip_outcomes.tables.baseline import baseline_table
+from haip_outcomes.tables.baseline import baseline_frame, baseline_table
 from haip_outcomes.tables.table import Table
 
 
@@ -22,9 +22,9 @@ def included(cohort: Cohort) -> Chapter:
             _follow_up(part, setting, title, chapter)
     _missing(cohort, chapter)
     with chapter.attempt("Table 1"):
-        table = baseline_table(cohort, by="setting" if len(cohort.settings) > 1 else None)
-        chapter.show(table, "table1_characteristics")
-        _cells(table, "characteristics", chapter)
+        by = "setting" if len(cohort.settings) > 1 else None
+        chapter.show(baseline_table(cohort, by=by), "table1_characteristics")
+        chapter.record(baseline_frame(cohort, by=by), setting="all", analysis="characteristics", quantity="")
     return chapter
 
 
@@ -41,7 +41,8 @@ def _flow(cohort: Cohort, chapter: Chapter) -> None:
     chapter.show(table, "patient_flow")
     left = flow["step"] == "left out"
     frame = pd.DataFrame({"group": flow["step"].where(~left, "left out: " + flow["because"]), "n": flow["excluded"].where(left, flow["n"])})
-    chapter.record(frame, setting="all", analysis="patient flow", quantity="patients")
+    parts = pd.DataFrame([{"group": f"analysed: {setting}", "n": len(part)} for setting, part, _ in by_setting(cohort)])
+    chapter.record(pd.concat([frame, parts]), setting="all", analysis="patient flow", quantity="patients")
 
 
 def _follow_up(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
@@ -69,14 +70,3 @@ def _missing(cohort: Cohort, chapter: Chapter) -> None:
                   ("Patients without a value. A column that applies to one setting only is missing by design in the other.",))  # fmt: skip
     chapter.show(table, "missing_values")
     chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value")
-
-
-def _cells(table: Table, analysis: str, chapter: Chapter) -> None:
-    """Table 1 has no estimates: its cells are recorded as they are shown."""
-    characteristic, records = "", []
-    for i, row in enumerate(table.rows):
-        characteristic = row[0] if not table.indent(i) else characteristic
-        level = row[0] if table.indent(i) else None
-        records += [{"term": characteristic, "level": level, "group": name, "shown": cell}
-                    for name, cell in zip(table.header[1:], row[1:], strict=True) if cell]  # fmt: skip
-    chapter.record(pd.DataFrame(records), setting="all", analysis=analysis, quantity="as shown")

@@ -12,7 +12,7 @@ from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
-from haip_outcomes.report.words import by_setting, months, small
+from haip_outcomes.report.words import by_setting, months, rows_of, small
 from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
 from haip_outcomes.survival.comparisons import gray
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
@@ -60,8 +60,8 @@ def _liver(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
         chapter.show(medians_table({"": curve}, tte.label), f"liver_medians_{setting}")
-        chapter.show(plot_survival(curve, width="double"), f"liver_free_{setting}")
-        chapter.show(plot_cumulative_incidence(incidence, cause=cause, width="double"), f"liver_incidence_{setting}")
+        chapter.show(plot_survival(curve, width="double"), f"liver_free_{setting}", setting)
+        chapter.show(plot_cumulative_incidence(incidence, cause=cause, width="double"), f"liver_incidence_{setting}", setting)
         chapter.show(incidence_table(incidence, times), f"liver_incidence_{setting}")
         for method in ("brookmeyer-crowley", "standard-error"):
             chapter.record(curve.median(method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
@@ -114,10 +114,17 @@ def _liver_headline(curve: SurvivalCurve, incidence: CumulativeIncidence, cause:
 
 
 def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> None:
+    """Deaths long after the last look at the liver: listed, and the incidence again with those patients censored."""
     late = part.late_deaths("liver")
-    n = int(late.sum())
-    if not n:
+    if not late.any():
         chapter.say("Nobody died more than 180 days after the last look at the liver.", "note")
+        return
+    tte = part.endpoint("liver")
+    without = int((late.to_numpy() & (tte.state != tte.code(cause))).sum())
+    told = (f"{plural(int(late.sum()), 'patient')} died more than 180 days after the last look at the liver ({rows_of(part.frame.index[late])} of the "
+            f"file), {without} of them without a liver event before")  # fmt: skip
+    if not without:
+        chapter.say(f"{told}: nothing changes.", "note")
         return
     incidence = incidence_of(part.endpoint("liver", censor_late_deaths=True))
     times = part.plan.analysis.times
@@ -125,10 +132,8 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
     own = at[(at["outcome"] == cause) & (at["n_risk"] > 0)]
     values = ", ".join(f"{percent(row['estimate'], row['conf_low'], row['conf_high'])} at {months(row['time'])} {incidence.unit}"
                        for row in own.to_dict("records"))  # fmt: skip
-    rows = ", ".join(str(row) for row in part.frame.index[late])
-    chapter.say(f"{plural(n, 'patient')} died more than 180 days after the last look at the liver, so a liver event may have been missed (rows {rows} of "
-                f"the file). With these deaths not counted and the patients censored when last seen, the cumulative incidence of {cause.lower()} "
-                f"events is {values or 'not known'}.", "note")  # fmt: skip
+    chapter.say(f"{told}: one may have been missed. With these deaths not counted and the patients censored when last seen, the cumulative "
+                f"incidence of {cause.lower()} events is {values or 'not known'}.", "note")  # fmt: skip
     record_incidence(incidence, times, setting, "late deaths censored when last seen", chapter)
 
 
@@ -136,6 +141,9 @@ def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], s
     """The numbers of an incidence table, for results.csv."""
     chapter.record(incidence.at(list(times)), setting=setting, analysis=analysis, quantity="cumulative incidence",
                    unit=incidence.unit, method=incidence.method)  # fmt: skip
+    counts = [{"outcome": outcome, "group": group, "n": n, "n_event": k} for outcome in incidence.states
+              for group, n, k in zip(incidence.groups, incidence.n, incidence.n_event(outcome), strict=True)]  # fmt: skip
+    chapter.record(pd.DataFrame(counts), setting=setting, analysis=analysis, quantity="patients and events")
 
 
 def _composite(part: Cohort, setting: str, chapter: Chapter) -> None:
@@ -159,7 +167,7 @@ def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> Non
         chapter.headline(title, "First event", told)
         chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n, "n_event": list(counts.values())}), setting=setting,
                        analysis=tte.label, quantity="first events")  # fmt: skip
-        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"first_site_{setting}")
+        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"first_site_{setting}", setting)
         chapter.show(incidence_table(incidence, times), f"first_site_{setting}")
         record_incidence(incidence, times, setting, tte.label, chapter)
     for group in part.plan.analysis.groups:
@@ -176,7 +184,7 @@ def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
     if not tests:
         raise EndpointError("nobody had an event.")
     name = f"first_site_{setting}_by_{group}"
-    chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double", tests=tests, by_label=label), name)
+    chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double", tests=tests, by_label=label), name, setting)
     chapter.show(incidence_table(incidence, part.plan.analysis.times, by_label=label), name)
     chapter.show(_gray_table(tests, label), f"{name}_gray")
     analysis = f"{tte.label} by {small(label)}"

@@ -32,7 +32,7 @@ def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict
         for group in part.plan.analysis.groups:
             with chapter.attempt(f"overall survival by {small(part.plan.label(group))}", setting):
                 _by_group(part, group, setting, chapter)
-        beside(comparison, setting, ("overall_survival",), chapter)
+        beside(comparison, setting, ("overall_survival", "postop_mortality"), chapter)
     return chapter
 
 
@@ -40,7 +40,7 @@ def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
     tte = part.endpoint("os")
     curve = survival_curve(tte)
     times = part.plan.analysis.times
-    chapter.show(plot_survival(curve, width="double"), f"overall_survival_{setting}")
+    chapter.show(plot_survival(curve, width="double"), f"overall_survival_{setting}", setting)
     chapter.show(survival_table(curve, times), f"overall_survival_{setting}")
     record_curve(curve, times, setting, tte.label, chapter)
     middle = curve.median().iloc[0]
@@ -81,7 +81,7 @@ def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
     curve = survival_curve(tte, chosen[group])
     test = logrank(tte, chosen[group])
     name = f"overall_survival_{setting}_by_{group}"
-    chapter.show(plot_survival(curve, width="double", test=test, by_label=label), name)
+    chapter.show(plot_survival(curve, width="double", test=test, by_label=label), name, setting)
     chapter.show(survival_table(curve, part.plan.analysis.times, by_label=label), name)
     analysis = f"{tte.label} by {small(label)}"
     record_curve(curve, part.plan.analysis.times, setting, analysis, chapter)

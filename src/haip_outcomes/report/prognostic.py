@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.figures.forest import plot_forest
 from haip_outcomes.formatting import interval, listed, p_value
 from haip_outcomes.prognosis.factor_models import Factors, factors
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.literature import beside
 from haip_outcomes.report.words import by_setting, small
 from haip_outcomes.tables.effects import effects_table
 from haip_outcomes.tables.table import Table
 
 
-def prognostic(cohort: Cohort) -> Chapter:
+def prognostic(cohort: Cohort, comparison: Comparison | None) -> Chapter:
     """Uni- and multivariable Cox models for overall survival, each with its check of proportional hazards."""
     chapter = Chapter("factors", "Prognostic factors")
     analysis = cohort.plan.analysis
@@ -23,11 +25,14 @@ def prognostic(cohort: Cohort) -> Chapter:
         chapter.heading(title)
         with chapter.attempt("prognostic factors for overall survival", setting):
             _models(part, setting, chapter)
-    if analysis.pooled and len(cohort.settings) > 1:
-        chapter.heading(f"Pooled: {listed(list(cohort.settings))} together")
+        beside(comparison, setting, ("hazard_ratio", "prevalence"), chapter)
+    pumps = [str(name) for name in ("adjuvant", "unresectable") if name in cohort.settings]
+    if analysis.pooled and len(pumps) > 1:
+        chapter.heading(f"Pooled: {listed(pumps)} together")
         chapter.say("Pooled because the plan says so. The settings differ in survival, so the model stratified by setting stands beside it.", "note")
         with chapter.attempt("pooled prognostic factors", "pooled"):
-            _pooled(cohort, chapter)
+            _pooled(cohort.where(cohort["setting"].isin(pumps), because="no pump: pooled analyses are of pump patients"), chapter)
+        beside(comparison, "both", ("hazard_ratio", "prevalence"), chapter)
     return chapter
 
 
@@ -53,6 +58,7 @@ def _record(found: Factors, setting: str, analysis: str, chapter: Chapter) -> No
     tidy = found.tidy(exponentiate=True)
     for model in dict.fromkeys(tidy["model"]):
         chapter.record(tidy[tidy["model"] == model], setting=setting, analysis=f"{analysis}, {model}", quantity="hazard ratio", method=found.method)
+    chapter.record(found.levels, setting=setting, analysis=analysis, quantity="patients and events")
     check = found.proportional_hazards
     for model in dict.fromkeys(check["model"]):
         chapter.record(check[check["model"] == model], setting=setting, analysis=f"{analysis}, {model}", quantity="proportional hazards test")

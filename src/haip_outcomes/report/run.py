@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import re
 from datetime import UTC, datetime
@@ -72,9 +71,11 @@ def the_methods(cohort: Cohort, chapters: list[Chapter]) -> Chapter:
         sentences = list(dict.fromkeys(_general(sentence) for sentence in other.methods))
         if sentences:
             chapter.say(f"{other.title}. " + " ".join(s if s.endswith(".") else f"{s}." for s in sentences))
+    used = " ".join(sentence for other in chapters for sentence in other.methods)
     chapter.heading("References")
-    for reference in REFERENCES:
-        chapter.say(reference, "note")
+    for words, reference in REFERENCES:
+        if any(word in used for word in words.split("|")):
+            chapter.say(reference, "note")
     return chapter
 
 
@@ -88,17 +89,20 @@ def _general(sentence: str) -> str:
     return told[:1].upper() + told[1:]
 
 
+# what a method's sentence says -> the work it rests on; only what was used is cited
 REFERENCES = (
-    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. doi:10.1080/01621459.1958.10501452",
-    "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on censored observations. Scand J Stat 1978;5:141-150",
-    "Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics 1982;38:29-41. doi:10.2307/2530286",
-    "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. Ann Stat 1988;16:1141-1154. doi:10.1214/aos/1176350951",
-    "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220. doi:10.1111/j.2517-6161.1972.tb00899.x",
-    "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557-565. doi:10.1080/01621459.1977.10480613",
-    "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515",
-    "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404",
-    "Zou GY, Donner A. Construction of confidence limits about effect measures: a general approach. Stat Med 2008;27:1693-1702. doi:10.1002/sim.3095",
-    "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215",
+    ("Kaplan-Meier", "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. doi:10.1080/01621459.1958.10501452"),
+    ("Kaplan-Meier", "Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics 1982;38:29-41. doi:10.2307/2530286"),
+    ("reverse Kaplan-Meier", "Schemper M, Smith TL. A note on quantifying follow-up in studies of failure time. Control Clin Trials 1996;17:343-346. doi:10.1016/0197-2456(96)00075-X"),
+    ("Aalen-Johansen", "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on censored observations. Scand J Stat 1978;5:141-150"),
+    ("Gray's test", "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. Ann Stat 1988;16:1141-1154. doi:10.1214/aos/1176350951"),
+    ("Log-rank", "Peto R, Peto J. Asymptotically efficient rank invariant test procedures. J R Stat Soc A 1972;135:185-207. doi:10.2307/2344317"),
+    ("Cox", "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220. doi:10.1111/j.2517-6161.1972.tb00899.x"),
+    ("Efron", "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557-565. doi:10.1080/01621459.1977.10480613"),
+    ("Cox", "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515"),
+    ("Clopper", "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404"),
+    ("MOVER", "Zou GY, Donner A. Construction of confidence limits about effect measures: a general approach. Stat Med 2008;27:1693-1702. doi:10.1002/sim.3095"),
+    ("Kaplan-Meier|Aalen-Johansen", "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215"),
 )
 
 
@@ -123,6 +127,6 @@ def run_facts(cohort: Cohort) -> dict[str, Any]:
     return {
         "haip_outcomes": __version__, "python": platform.python_version(), "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "cohort": cohort.plan.cohort.name, "cohort_file": cohort.source.name, "cohort_sha256": cohort.source.sha256,
-        "plan_sha256": hashlib.sha256(cohort.plan.model_dump_json().encode()).hexdigest(), "seed": "none used",
+        "plan_sha256": cohort.plan.sha256, "seed": "none used",
         "patients": {setting: len(part) for setting, part, _ in by_setting(cohort)}, "packages": packages,
     }  # fmt: skip

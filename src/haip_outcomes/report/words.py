@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from haip_outcomes.formatting import percent
+from haip_outcomes.formatting import listed, percent, plural
 from haip_outcomes.registry.cohort import Cohort
 
 SETTING_TITLES = {"adjuvant": "Adjuvant pump", "unresectable": "Unresectable disease", "comparator": "Comparator: no pump"}
@@ -15,7 +15,7 @@ SETTING_TITLES = {"adjuvant": "Adjuvant pump", "unresectable": "Unresectable dis
 
 def setting_title(setting: str, n: int) -> str:
     """A heading for one setting's results."""
-    return f"{SETTING_TITLES[setting]} ({n} patients)"
+    return f"{SETTING_TITLES[setting]} ({plural(n, 'patient')})"
 
 
 def by_setting(cohort: Cohort) -> list[tuple[str, Cohort, str]]:
@@ -37,3 +37,8 @@ def small(words: str) -> str:
 def k_of_n(row: pd.Series | Mapping[Hashable, Any]) -> str:
     """A row of proportions as "6 of 26 (9% to 44%)"."""
     return f"{int(row['n_event'])} of {int(row['n'])} ({percent(row['conf_low'])} to {percent(row['conf_high'])})"
+
+
+def rows_of(index: pd.Index) -> str:
+    """Row numbers in words: "row 51", "rows 5 and 51"."""
+    return f"row{'s' if len(index) != 1 else ''} {listed([str(row) for row in index])}"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, FitError, did_you_mean
 from haip_outcomes.formatting import listed, plural
-from haip_outcomes.survival.time_to_event import _level_text
+from haip_outcomes.survival.time_to_event import level_text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -279,21 +279,21 @@ def _levels(
     column: pd.Series, name: str, wanted: object
 ) -> tuple[list[tuple[str | None, np.ndarray]], str, list[str]]:
     """0/1 columns for all levels but the reference; the reference; the levels that nobody has."""
-    levels = [_level_text(level) for level in column.cat.categories]
+    levels = [level_text(level) for level in column.cat.categories]
     codes = column.cat.codes.to_numpy()
     present = [k for k in range(len(levels)) if (codes == k).any()]
     unused = [levels[k] for k in range(len(levels)) if k not in present]
-    if wanted is not None and _level_text(wanted) not in levels:
+    if wanted is not None and level_text(wanted) not in levels:
         raise EndpointError(
             f'"{name}" has no level "{wanted}" to be the reference. {did_you_mean(str(wanted), levels)}'
         )
-    if wanted is not None and _level_text(wanted) in unused:
+    if wanted is not None and level_text(wanted) in unused:
         raise FitError(f'Nobody analysed has {name} "{wanted}", so it can\'t be the reference. '
                        f"Choose one of {listed([levels[k] for k in present], 'or')}.", term=name)  # fmt: skip
     if len(present) < 2:
         raise FitError(f'"{name}" is "{levels[present[0]]}" for all {plural(len(column), "patient")}: a constant explains '
                        "nothing. Leave it out.", term=name)  # fmt: skip
-    base = present[0] if wanted is None else levels.index(_level_text(wanted))
+    base = present[0] if wanted is None else levels.index(level_text(wanted))
     made: list[tuple[str | None, np.ndarray]] = [
         (levels[k], (codes == k).astype(float)) for k in present if k != base
     ]

@@ -180,7 +180,9 @@ class TimeToEvent:
                        id=None if self.id is None else self.id[chosen])  # fmt: skip
 
     def align(self, values: Any, name: str) -> np.ndarray:
-        """Values for these rows: a Series by its index (it may have more rows), an array by its length."""
+        """Values for these rows: a Series or one-column frame by its index (it may have more rows), an array by its length."""
+        if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+            values = values.iloc[:, 0]
         if isinstance(values, pd.Series):
             if not values.index.is_unique:
                 raise EndpointError(f"{name}: its index has duplicates and can't be aligned.")
@@ -204,7 +206,7 @@ class TimeToEvent:
         if missing.any():
             raise EndpointError(f"{name} is missing in {_rows(self.index, missing)}: leave these patients out first, "
                                 'with a reason (cohort.where(..., because="...")), or give them a level.')  # fmt: skip
-        text = np.array([_level_text(value) for value in values], dtype=object)
+        text = np.array([level_text(value) for value in values], dtype=object)
         levels, codes = np.unique(text.astype(str), return_inverse=True)
         return codes.astype(np.int64), tuple(str(level) for level in levels)
 
@@ -234,7 +236,7 @@ class TimeToEvent:
         return f"TimeToEvent: {title}{plural(self.n, 'patient')}; {events}; {self.unit}{zero}{late}{caution}"
 
 
-def _level_text(value: Any) -> str:
+def level_text(value: Any) -> str:
     """1.0 and True read as a person would write them."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))

@@ -11,6 +11,7 @@ from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import count, listed, number, plural
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.registry.plan import Plan, TimedFlag
+from haip_outcomes.survival.results import in_order
 from haip_outcomes.tables.table import Table
 
 _SMD = (
@@ -46,28 +47,12 @@ def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str]
     >>> table.header
     ('Characteristic', 'All (n = 60)', 'Adjuvant (n = 26)', 'Unresectable (n = 34)', 'Standardised difference')
     """
-    chosen = (
-        _default_columns(cohort, by)
-        if columns is None
-        else [columns]
-        if isinstance(columns, str)
-        else list(columns)
-    )
-    groups = [("All", np.ones(len(cohort), dtype=bool))]
+    chosen, groups = _asked(cohort, by, columns)
     notes = ["n (%); median (interquartile range). Percentages and quartiles are of the patients with a known value; "
              "“Missing” counts the others."]  # fmt: skip
-    if by is not None:
-        values = _as_category(cohort[by], by)
-        groups += [
-            (_capital(str(level)), (values == level).to_numpy())
-            for level in values.cat.categories
-            if (values == level).any()
-        ]
-        unknown = int(values.isna().sum())
-        if unknown:
-            notes.append(
-                f"{plural(unknown, 'patient')} without {cohort.plan.label(by).lower()} only under All."
-            )
+    unknown = int(cohort[by].isna().sum()) if by is not None else 0
+    if unknown:
+        notes.append(f"{plural(unknown, 'patient')} without {cohort.plan.label(str(by)).lower()} only under All.")
     compared = len(groups) == 3
     names: list[tuple[str, ...]] = []
     indents: list[int] = []
@@ -124,6 +109,55 @@ def standardised_difference(first: pd.Series, second: pd.Series) -> float:
     if not np.allclose(covariance @ solution, gap_vector, atol=1e-9):
         return float("inf")
     return float(np.sqrt(max(gap_vector @ solution, 0.0)))
+
+
+def baseline_frame(cohort: Cohort, by: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The numbers of Table 1 in long format: quantity, term, level, group, estimate, n_event, n.
+
+    The share of a level with its count, the median and quartiles of a number, how many are missing, and with two groups
+    the standardised difference.
+
+    >>> import haip_outcomes as haip
+    >>> frame = baseline_frame(haip.demo_cohort(), columns=["sarcopenia"])
+    >>> frame.loc[frame["level"] == "Yes", ["n_event", "n"]].values.tolist()
+    [[29, 60]]
+    """
+    chosen, groups = _asked(cohort, by, columns)
+    rows: list[dict[str, object]] = []
+    for column in chosen:
+        values = cohort[column]
+        number_like = cohort.plan.columns[column].resolved == "number" if column in cohort.plan.columns else False
+        values = values.astype(float) if number_like else _as_category(values, column)
+        for group, mask in groups:
+            known = values[mask].dropna()
+            about = {"term": column, "group": group, "n": len(known)}
+            if number_like:
+                shares = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
+                rows += [{**about, "quantity": name, "estimate": float(known.quantile(q))} for name, q in shares.items()]
+            else:
+                counts = {level: int((known == level).sum()) for level in values.cat.categories}
+                rows += [{**about, "quantity": "share", "level": str(level), "n_event": k, "estimate": k / len(known) if len(known) else np.nan}
+                         for level, k in counts.items()]  # fmt: skip
+            rows.append({**about, "quantity": "missing", "n_event": int(mask.sum()) - len(known), "n": int(mask.sum())})
+        if len(groups) == 3:
+            between = standardised_difference(values[groups[1][1]], values[groups[2][1]])
+            rows.append({"term": column, "quantity": "standardised difference", "estimate": between})
+    return in_order(pd.DataFrame(rows, columns=["quantity", "term", "level", "group", "estimate", "n_event", "n"]))
+
+
+def _asked(cohort: Cohort, by: str | None, columns: Sequence[str] | None) -> tuple[list[str], list[tuple[str, np.ndarray]]]:
+    """The characteristics of Table 1, and its groups as masks, everybody first."""
+    planned = cohort.plan.analysis.table1
+    if columns is None and planned is not None:
+        columns = [name for name in planned if name != by]
+    chosen = _default_columns(cohort, by) if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    if not chosen:
+        raise EndpointError("Table 1 has no columns: declare categories and numbers in [columns] of the plan.")
+    groups = [("All", np.ones(len(cohort), dtype=bool))]
+    if by is not None:
+        values = _as_category(cohort[by], by)
+        groups += [(_capital(str(level)), (values == level).to_numpy()) for level in values.cat.categories if (values == level).any()]
+    return chosen, groups
 
 
 def _default_columns(cohort: Cohort, by: str | None) -> list[str]:
