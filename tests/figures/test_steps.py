@@ -103,3 +103,10 @@ def test_breaks_are_round_and_their_numbers_do_not_touch():
 def test_in_words_carries_no_time_beyond_the_curve():
     words = room.in_words(part(), ("Sarcopenia", ""), 6, 6, "months", 1.0, (0, 2, 4, 8))
     assert words == "Sarcopenia: 6 patients, 6 events; 67% at 2, 33% at 4 months"
+
+
+def test_many_groups_stay_different():
+    survival = [(room.group_style(i)["color"], str(room.group_style(i)["linestyle"])) for i in range(12)]
+    assert len(set(survival)) == 12
+    incidence = [(room.incidence_style(i, 0, True)["color"], room.incidence_style(i, 0, True)["marker"]) for i in range(12)]
+    assert len(set(incidence)) == 12

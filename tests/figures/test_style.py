@@ -10,7 +10,7 @@ from PIL import Image
 
 from haip_outcomes.errors import HaipError
 from haip_outcomes.figures import style
-from haip_outcomes.figures.style import Drawing, drawing_style, save_figure, sheet, text_width, wrapped
+from haip_outcomes.figures.style import Drawing, drawing_style, save_figure, sheet, text_width, wrapped, write
 
 ALT = "Three patients, one event; “50%” at 12 months."
 
@@ -126,3 +126,12 @@ def test_wrapping_keeps_every_line_within_the_width():
     assert all(text_width(line) <= 30 for line in lines)
     assert "".join(lines).replace("-", "").replace(" ", "") == words.replace(" ", "")
     assert wrapped("", 30) == []
+
+
+def test_a_dollar_is_a_dollar():
+    assert text_width("Cost > $5 and < $9") > text_width("Cost > 5 and < 9")
+    with drawing_style():
+        figure = sheet(84, 20)
+        words = write(figure, 2, 2, r"$\\frac{a$")
+        figure.canvas.draw()
+    assert not words.get_parse_math()

@@ -136,3 +136,23 @@ def test_landmark_equals_brute_force(drawn, at):
     else:
         with pytest.raises(EndpointError):
             tte.landmark(at)
+
+
+def test_times_that_differ_by_rounding_only_are_one_time():
+    """R: survfit(Surv(c(0.1 + 0.2, 0.3, 1), c(1, 1, 0)) ~ 1) has the times 0.3 (n.event 2) and 1."""
+    frame = pd.DataFrame({"t": [0.1 + 0.2, 0.3, 1.0], "s": [1, 1, 0]})
+    tte = TimeToEvent.from_frame(frame, time="t", state="s", states=["Death"])
+    assert tte.time.tolist() == [0.3, 0.3, 1.0]
+    far = TimeToEvent.from_frame(frame.assign(t=[0.3001, 0.3, 1.0]), time="t", state="s", states=["Death"])
+    assert far.time.tolist() == [0.3001, 0.3, 1.0]
+    late = frame.assign(e=[0.1, 0.3 - 1e-12, 0.0])
+    with pytest.raises(EndpointError, match="at or after"):
+        TimeToEvent.from_frame(late, time="t", state="s", states=["Death"], entry="e")
+
+
+def test_dates_are_not_times():
+    frame = pd.DataFrame({"t": pd.to_datetime(["2020-01-01"]), "s": [1]})
+    with pytest.raises(EndpointError, match=r"must hold numbers.*cohort\.endpoint"):
+        TimeToEvent.from_frame(frame, time="t", state="s", states=["Death"])
+    with pytest.raises(EndpointError, match="must hold numbers"):
+        TimeToEvent.from_frame(frame.assign(t=frame["t"] - frame["t"]), time="t", state="s", states=["Death"])

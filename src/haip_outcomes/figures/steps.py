@@ -103,7 +103,7 @@ def draw_censorings(axes: Axes, part: pd.DataFrame, end: float, colour: str) -> 
 
 def group_style(i: int) -> dict[str, Any]:
     """Colour and line style of the i-th group of a survival curve."""
-    return {**_line(i, i), "hatch": _HATCHES[i % 2]}
+    return {**_line(i, i + i // len(COLOURS)), "hatch": _HATCHES[i % 2]}
 
 
 def incidence_style(group: int, cause: int, several: bool) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def incidence_style(group: int, cause: int, several: bool) -> dict[str, Any]:
     number = group if several else cause
     style = {**_line(number, cause), "hatch": _HATCHES[group % 2]}
     if several:
-        style |= {"marker": MARKERS[group % len(MARKERS)], "markersize": 4.0, "markerfacecolor": "white",
+        style |= {"marker": MARKERS[(group + group // len(COLOURS)) % len(MARKERS)], "markersize": 4.0, "markerfacecolor": "white",
                   "markeredgecolor": style["color"], "markeredgewidth": FRAME + 0.2}  # fmt: skip
     return style
 

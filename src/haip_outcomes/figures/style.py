@@ -170,7 +170,7 @@ def font_family() -> str:
 def drawing_style() -> Iterator[None]:
     """The settings of a figure, whatever the caller's own are, for as long as the block lasts."""
     settings: dict[str, Any] = {
-        "font.family": [font_family()], "font.size": TEXT, "text.usetex": False, "axes.unicode_minus": False,
+        "font.family": [font_family()], "font.size": TEXT, "text.usetex": False, "text.parse_math": False, "axes.unicode_minus": False,
         "axes.labelsize": TEXT, "xtick.labelsize": TEXT, "ytick.labelsize": TEXT, "legend.fontsize": TEXT,
         "axes.linewidth": FRAME, "lines.linewidth": CURVE, "hatch.linewidth": HATCH,
         "xtick.major.width": FRAME, "ytick.major.width": FRAME, "xtick.major.size": 2.5, "ytick.major.size": 2.5,
@@ -238,7 +238,8 @@ def text_width(words: str, size: float = TEXT, weight: str = "normal") -> float:
     if not words.strip():
         return 0.0
     font = FontProperties(family=font_family(), weight=weight)
-    return float(TextPath((0, 0), words, size=size, prop=font).get_extents().x1) * MM_A_POINT
+    plain = words.replace("$", r"\$")  # a dollar is a dollar, not the start of a formula
+    return float(TextPath((0, 0), plain, size=size, prop=font).get_extents().x1) * MM_A_POINT
 
 
 def wrapped(words: str, width: float, size: float = TEXT, weight: str = "normal") -> list[str]:

@@ -90,7 +90,8 @@ class SurvivalCurve:
 
         The time at which S(t), and its limits, first come down to 1 - q. Where a curve stays exactly at 1 - q it is the middle
         of that stretch, which ends with follow-up when the curve never leaves it; q = 0 gives 0. Columns: group, quantile,
-        estimate, conf_low, conf_high. Equals R's `quantile(fit, q)`.
+        estimate, conf_low, conf_high. Equals R's `quantile(fit, q)`, except where a limit rises again (late entry, weights, some
+        conf_types): R then misses the first crossing, which is the one that Brookmeyer and Crowley define.
         """
         shares = np.atleast_1d(np.asarray(q, dtype=float))
         if shares.ndim != 1 or not np.all((shares >= 0) & (shares <= 1)):
@@ -107,8 +108,7 @@ class SurvivalCurve:
         """Median time of each group, with its limits, n and n_event; NaN is not reached.
 
         method="brookmeyer-crowley": where S(t) and its pointwise limits come down to one half: `quantile(0.5)`. It equals R's
-        `median(fit)` and `quantile(fit, 0.5)`; R's `print(fit)` differs only when a curve ends at exactly 0.5 (it then shows
-        the beginning of that stretch). Brookmeyer and Crowley 1982, doi 10.2307/2530286.
+        `median(fit)`; R's `print(fit)` differs when a curve ends at exactly 0.5 (it then shows the beginning of that stretch). Brookmeyer and Crowley 1982, doi 10.2307/2530286.
 
         method="standard-error": the symmetric interval of many published tables, m +/- z SE(m), with
 

@@ -61,6 +61,9 @@ class TimeToEvent:
         states : the names of the events, for example `["Death"]` or `["Liver", "Death"]`.
         id : column that says which rows are the same patient.
 
+        Times that differ only by rounding (by 1.5e-8, absolutely or of the mean time) are one time, the smallest of them, as in
+        R's survival (`timefix`): months computed in two ways would otherwise break ties.
+
         Raises
         ------
         EndpointError : a missing column; a time that is missing, infinite or negative; an entry at or after
@@ -98,6 +101,8 @@ class TimeToEvent:
             entries = _numbers(frame[entry], entry)
             _refuse(entries < 0, frame.index, f'Column "{entry}" has negative entry times',
                     "Somebody followed from time zero enters at 0.")  # fmt: skip
+        times, entries = _joined(times, entries)
+        if entries is not None:
             _refuse(entries >= times, frame.index, f'"{entry}" is at or after "{time}"',
                     "Nobody can leave before entering: correct the times or leave these rows out with a reason.")  # fmt: skip
         keys = None
@@ -186,6 +191,9 @@ class TimeToEvent:
         if isinstance(values, pd.Series):
             if not values.index.is_unique:
                 raise EndpointError(f"{name}: its index has duplicates and can't be aligned.")
+            if self.index.name == "row" and isinstance(values.index, pd.RangeIndex) and values.index.start == 0:
+                raise EndpointError(f"{name} is numbered from 0, and a cohort's patients by their spreadsheet row, from 2: the two would be "
+                                    "misaligned. Use cohort[column], or give it the index of cohort.frame.")  # fmt: skip
             absent = ~self.index.isin(values.index)
             if absent.any():
                 raise EndpointError(f"{name} has no value for {_rows(self.index, absent)}: it must have the same index "
@@ -243,7 +251,26 @@ def level_text(value: Any) -> str:
     return str(value)
 
 
+SAME_TIME = float(np.sqrt(np.finfo(float).eps))
+
+
+def _joined(times: np.ndarray, entries: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Times that differ by rounding only become one; everything else stays as it is."""
+    both = times if entries is None else np.concatenate([times, entries])
+    known = np.unique(both)
+    gap = np.diff(known)
+    same = (gap <= SAME_TIME) | (gap <= SAME_TIME * np.abs(known).mean())
+    if not same.any():
+        return times, entries
+    cuts = known[np.concatenate([[True], ~same])]
+    joined = cuts[np.searchsorted(cuts, both, side="right") - 1]
+    return joined[: len(times)], None if entries is None else joined[len(times) :]
+
+
 def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    if not (pd.api.types.is_numeric_dtype(column) or column.dtype == object):
+        raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}. Dates become times with cohort.endpoint(name), '
+                            "or as (end - start).dt.days / 30.4375.")  # fmt: skip
     try:
         values = column.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
