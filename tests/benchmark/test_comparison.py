@@ -9,6 +9,7 @@ import pytest
 
 from haip_outcomes.benchmark.centre import (
     CentreNumber,
+    Tally,
     at_horizon,
     incidence_median,
     proportion,
@@ -100,9 +101,8 @@ def test_m03_medians(lung_women):
         (334.74917569177666, 517.2508243082234), rel=1e-8
     )  # m01_lung_sex2
     assert "85%" in symmetric.notes[0]
-    free, at_risk = ours.free_at(310)
+    free = ours.free_at(310)
     assert free.estimate == pytest.approx(0.642844326232695, rel=1e-8)
-    assert at_risk == int((lung_women.time >= 310).sum())
 
 
 def test_m03_symmetric_intervals_stretch_by_their_standard_error():
@@ -117,7 +117,7 @@ def test_m04_proportions():
             statistic="proportion", horizon=None, endpoint="pump_complication", value=22, n=544, events=120
         )
     )
-    ours = proportion(Count(14, 60), 13)
+    ours = proportion(Count(14, 60), 0.22)
     assert ours.shown == pytest.approx((0.13383734388884802, 0.3603827871057576), rel=1e-8)
     found = contrasted(ours.side, theirs, "difference", 0.95)
     assert found == pytest.approx((0.012745098039215697, -0.08348083301138436, 0.1381447797195502), rel=1e-8)
@@ -129,11 +129,11 @@ def test_m04_proportions():
     )
     assert by_hand == pytest.approx(found, rel=1e-10)  # Newcombe is MOVER with Wilson's limits
     small = contrasted(
-        proportion(Count(10, 25), 12).side, Side(23 / 49, None, count=(23, 49)), "difference", 0.95
+        proportion(Count(10, 25), 0.47).side, Side(23 / 49, None, count=(23, 49)), "difference", 0.95
     )
     assert math.isnan(small[1])  # without limits nothing is compared
     small = contrasted(
-        proportion(Count(10, 25), 12).side,
+        proportion(Count(10, 25), 0.47).side,
         Side(23 / 49, lambda level: wilson(23 / 49, 49, level), count=(23, 49)),
         "difference",
         0.95,
@@ -219,8 +219,8 @@ def test_intervals_of_other_levels_and_open_ends():
 # --- the verdict rules --------------------------------------------------------------------------------------
 
 
-def number(estimate, half=0.1, *, contrast="difference", unit="probability", expected=20.0):
-    """A number with plain symmetric limits, `half` wide at 95%."""
+def number(estimate, half=0.1, *, contrast="difference", unit="probability", expected=20.0, seen=12):
+    """A number with plain symmetric limits, `half` wide at 95%; the more events, the lower it is."""
 
     def limits(level):
         z = {0.95: 1.0, 0.998: 3.0902 / 1.95996}[level]
@@ -230,7 +230,7 @@ def number(estimate, half=0.1, *, contrast="difference", unit="probability", exp
             else (estimate * math.exp(-half * z), estimate * math.exp(half * z))
         )
 
-    return CentreNumber("", unit, Side(estimate, limits), limits(0.95), contrast, 30, 12, expected)
+    return CentreNumber("", unit, Side(estimate, limits), limits(0.95), contrast, 30, seen, Tally(seen, expected))
 
 
 @pytest.mark.parametrize(("ours", "better", "word"), [
@@ -290,11 +290,6 @@ def test_a_margin_does_not_hide_a_difference_and_is_a_factor_for_ratios():
         "on a par",
         "within expected variation",
     ]
-
-
-@pytest.mark.parametrize(("expected", "word"), [(4.99, "too few to judge"), (5.0, "worse than expected")])
-def test_too_few_under_five_expected_events(expected, word):
-    assert judge(number(0.3, expected=expected), number(0.5).side, 50, "higher").verdict == word
 
 
 def test_conventions_must_agree():
@@ -397,11 +392,11 @@ def test_only_named_figures_are_judged_and_how_many_were_looked_at_is_said():
         "not judged",
         "not comparable",
     ]
-    assert found.compared[1].reason == "not among the figures named beforehand"
+    assert found.compared[1].reason == "not among the figures named in the plan"
     assert found.compared[1].judged  # shown all the same
     assert set(found.tidy().query("figure == 'first'")["convention_verdict"]) == {""}
     assert found.summary[0].startswith(
-        "3 published figures looked at: 2 can be set beside this centre's results, 1 can't; 1 was named beforehand"
+        "3 published figures looked at: 2 can be set beside this centre's results, 1 can't; 1 is named in the plan"
     )
     assert len(found.summary) == 2
     assert len(found.sentences) == 3
@@ -432,7 +427,6 @@ def test_the_same_patients_are_shown_and_never_judged():
     ({"setting": "both"}, "adjuvant and unresectable patients together, and the centre has only adjuvant ones"),
     ({"subgroup": "node-negative primary"}, "a subgroup (node-negative primary)"),
     ({"time_zero": "diagnosis", "time_zero_text": "date of diagnosis"}, "the source counts from diagnosis, and the centre from pump placement"),
-    ({"horizon": 79.9}, "at risk at 79.9 months here; at least 5 are needed"),
     ({"horizon": 120}, "nobody at risk at 120 months here"),
     ({"endpoint": "progression_free_survival"}, "the plan has no [endpoints.pfs]"),
     ({"endpoint": "any_recurrence", "statistic": "proportion"}, "a crude share, which grows with the length of follow-up"),
@@ -446,11 +440,7 @@ def test_the_same_patients_are_shown_and_never_judged():
     ({"statistic": "hazard_ratio", "unit": "ratio", "value": 2.4, "factor": "sarcopenai"}, 'the plan has no column "sarcopenai"'),
 ])  # fmt: skip
 def test_what_differs_is_refused_with_its_reason(changes, said):
-    one = (
-        judged(n=26, **changes)
-        if changes.get("horizon") != 79.9
-        else judged(cohort=centre(12, rate=0.03, plan={"benchmark": {"judge": ["theirs"]}}), n=26, **changes)
-    )
+    one = judged(n=26, **changes)
     assert one.verdict == "not comparable"
     assert said in one.reason
     assert said in one.sentence

@@ -60,7 +60,7 @@ def test_the_first_screen_says_synthetic_and_answers(folder):
     first = text[: text.index("<nav")]
     assert "Synthetic patients." in first
     assert "For research, not for decisions" in first
-    for words in ("Are we all right?", "Adjuvant pump (26 patients)", "Unresectable disease (34 patients)", "published figures named before looking"):
+    for words in ("Are we all right?", "Adjuvant pump (26 patients)", "Unresectable disease (34 patients)", "published figures that the plan names"):
         assert words in first
     assert "Chakedis 2018" not in first[first.index("Are we all right?"):], "the source that the cohort imitates is not judged"
 
@@ -143,6 +143,14 @@ def test_writing_again_needs_overwrite_and_spares_other_folders(report, folder, 
     (tmp_path / "thesis" / "chapter1.txt").write_text("mine")
     with pytest.raises(PlanError, match="left alone"):
         report.write(tmp_path / "thesis", overwrite=True)
+    (tmp_path / "thesis" / "run.json").write_text('{"my": "own"}')
+    with pytest.raises(PlanError, match="chapter1.txt"):
+        report.write(tmp_path / "thesis", overwrite=True)
+    mine = folder / "tables" / "thesis.docx"
+    mine.write_text("mine")
+    with pytest.raises(PlanError, match="thesis.docx"):
+        report.write(folder, overwrite=True)
+    mine.unlink()
     assert (tmp_path / "thesis" / "chapter1.txt").read_text() == "mine"
 
 
@@ -186,6 +194,15 @@ def test_what_stands_in_the_figures_and_tables_stands_in_results_csv(report):
     assert ratio.loc["published", "estimate"].tolist()[0] == 2.4
     assert round(ratio.loc["centre", "estimate"].tolist()[0], 1) == 2.4
     assert not pd.to_numeric(done["statistic"], errors="coerce").isna().where(done["statistic"].notna(), False).any()
+
+
+def test_an_incidence_beyond_follow_up_is_shown_only_where_everybody_had_an_event(report):
+    """17 sarcopenic unresectable patients all have a first event (13, 1 and 3), so at 36 months nothing is unknown."""
+    done = report.results[(report.results["status"] == "done") & (report.results["quantity"] == "cumulative incidence")]
+    own = done[(done["setting"] == "unresectable") & (done["time"] == 36) & (done["analysis"].str.endswith("by sarcopenia"))]
+    assert own.set_index(["outcome", "group"])["estimate"].round(4).to_dict() == {
+        ("Liver", "Yes"): round(13 / 17, 4), ("Extrahepatic", "Yes"): round(1 / 17, 4), ("Death", "Yes"): round(3 / 17, 4),
+    }  # fmt: skip
 
 
 def test_every_figure_looked_at_is_either_beside_a_result_or_has_its_reason(report):

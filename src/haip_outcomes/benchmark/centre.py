@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom, poisson
 
 from haip_outcomes.benchmark.published_figure import z_of
 from haip_outcomes.benchmark.uncertainty import Contrast, Side, wilson
 from haip_outcomes.errors import EndpointError, HaipError
 from haip_outcomes.programme.safety_and_delivery import Count, median_limits
 from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
+from haip_outcomes.survival.counts import at_risk_table
 from haip_outcomes.survival.cox_regression import cox
 from haip_outcomes.survival.design_matrix import design
 from haip_outcomes.survival.kaplan_meier import survival_curve
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
+AT_RISK = 5
 STANDARD_ERROR = ("the source's interval is its median plus or minus 1.96 standard errors, so the centre's is made the same way; "
                   "at 30 patients it covers about 85% instead of 95%")  # fmt: skip
 
@@ -34,12 +37,32 @@ class NotComparableError(HaipError):
 
 
 @dataclass(frozen=True)
+class Tally:
+    """What was seen here against what the published figure leads one to expect.
+
+    Events over time, or, `of` so many patients, the rarer of yes and no: so the count does not depend on whether a
+    source prints how often a thing happened or how often it did not. `raises`: more of them make the number higher.
+    """
+
+    seen: int
+    expected: float
+    of: int | None = None
+    raises: bool = False
+    things: str = "events"
+
+    def chance(self, *, more: bool) -> float:
+        """The mid-p probability of as many as were seen or more (or fewer): Poisson over time, binomial `of` patients."""
+        law = poisson(self.expected) if self.of is None else binom(self.of, self.expected / self.of)
+        tail = law.sf(self.seen) if more else law.cdf(self.seen - 1)
+        return float(tail + law.pmf(self.seen) / 2)
+
+
+@dataclass(frozen=True)
 class CentreNumber:
     """The centre's number under one convention.
 
     `shown` are the limits to print (exact for proportions), `side` those of the comparison. `free_at` gives the
-    event-free probability at a time, for a median that was not reached. `expected` is how many events the
-    published figure would lead one to expect here.
+    event-free probability at a time, for a median that was not reached.
     """
 
     convention: str
@@ -49,31 +72,33 @@ class CentreNumber:
     contrast: Contrast
     n: int
     n_event: int
-    expected: float
+    tally: Tally
     times: TimeToEvent | None = None
     cause: str | None = None
     notes: tuple[str, ...] = ()
 
-    def free_at(self, time: float) -> tuple[Side, int]:
-        """The event-free probability at a time, and how many are at risk there."""
+    def free_at(self, time: float) -> Side:
+        """The event-free probability at a time."""
         assert self.times is not None
         return _probability(self.times, self.cause, time, events=False)
 
 
-def proportion(found: Count, expected: float) -> CentreNumber:
-    """k of n: exact limits to print, Wilson's for the difference."""
+def proportion(found: Count, published: float) -> CentreNumber:
+    """k of n: exact limits to print, Wilson's for the difference; against a published share, the rarer side is counted."""
     side = Side(
         found.estimate, lambda level: wilson(found.estimate, found.n, level), count=(found.k, found.n)
     )
-    return CentreNumber("", "probability", side, found.interval(), "difference", found.n, found.k, expected)
+    if published > 0.5:
+        tally = Tally(found.n - found.k, found.n * (1 - published), found.n, False, "patients without it")
+    else:
+        tally = Tally(found.k, found.n * published, found.n, True)
+    return CentreNumber("", "probability", side, found.interval(), "difference", found.n, found.k, tally)
 
 
 def days_median(values: np.ndarray) -> CentreNumber:
     """The median of days, with exact limits from order statistics."""
-    side = Side(float(np.median(values)), lambda level: median_limits(values, level))
-    return CentreNumber(
-        "", "days", side, median_limits(values), "difference", len(values), len(values), math.nan
-    )
+    side, n = Side(float(np.median(values)), lambda level: median_limits(values, level)), len(values)
+    return CentreNumber("", "days", side, median_limits(values), "difference", n, n, Tally(n, math.nan))
 
 
 def survival_median(tte: TimeToEvent, words: str, expected: float, contrast: Contrast) -> CentreNumber:
@@ -100,9 +125,9 @@ def survival_median(tte: TimeToEvent, words: str, expected: float, contrast: Con
         if side.limits and not math.isnan(estimate)
         else _median_limits(survival_curve(tte).median().iloc[0])
     )
-    return CentreNumber(
-        words, tte.unit, side, shown, contrast, tte.n, int((tte.state > 0).sum()), expected, tte, notes=notes
-    )
+    n_event = int((tte.state > 0).sum())
+    tally = Tally(n_event, expected)
+    return CentreNumber(words, tte.unit, side, shown, contrast, tte.n, n_event, tally, tte, notes=notes)
 
 
 def _median_limits(row: pd.Series) -> tuple[float, float]:
@@ -124,7 +149,8 @@ def incidence_median(
     estimate, low, high = reached(0.95)
     side = Side(estimate, lambda level: reached(level)[1:])
     n_event = int((tte.state == tte.code(cause)).sum())
-    return CentreNumber(words, tte.unit, side, (low, high), contrast, tte.n, n_event, expected, tte, cause)
+    tally = Tally(n_event, expected)
+    return CentreNumber(words, tte.unit, side, (low, high), contrast, tte.n, n_event, tally, tte, cause)
 
 
 def _incidence(tte: TimeToEvent, level: float) -> CumulativeIncidence:
@@ -143,20 +169,42 @@ def at_horizon(
     tte: TimeToEvent, cause: str | None, horizon: float, words: str, expected: float, *, events: bool
 ) -> CentreNumber:
     """The probability at a horizon: of the event (`events`) or of being free of it."""
-    side, _ = _probability(tte, cause, horizon, events=events)
+    side = _probability(tte, cause, horizon, events=events)
     assert side.limits is not None
     happened = tte.state > 0 if cause is None else tte.state == tte.code(cause)
     n_event = int((happened & (tte.time <= horizon)).sum())
+    tally = Tally(n_event, expected, raises=events)
     return CentreNumber(
-        words, "probability", side, side.limits(0.95), "difference", tte.n, n_event, expected, tte, cause
+        words, "probability", side, side.limits(0.95), "difference", tte.n, n_event, tally, tte, cause
     )
 
 
-def _probability(tte: TimeToEvent, cause: str | None, time: float, *, events: bool) -> tuple[Side, int]:
+def at_risk(tte: TimeToEvent, time: float) -> int:
+    """How many are still followed, without an event, at a time."""
+    return int(at_risk_table(tte, [time])["n_risk"].sum())
+
+
+def enough_followed(tte: TimeToEvent, time: float) -> bool:
+    """Whether a probability at a time can be trusted: five at risk, or nothing lost that could have changed it.
+
+    Deaths empty a risk set as censoring does, but leave nothing unknown: where nobody was censored before the time, or
+    nobody was left free of an event, the number is fully known. (Among patients who enter late, only if all had
+    entered before the first left.)
+    """
+    if at_risk(tte, time) >= AT_RISK:
+        return True
+    if not len(tte) or (tte.entry is not None and tte.entry.max() >= tte.time.min()):
+        return False
+    last = tte.time.max()
+    nobody_free = last < time and bool((tte.state[tte.time == last] > 0).all())
+    return nobody_free or not ((tte.state == 0) & (tte.time < time)).any()
+
+
+def _probability(tte: TimeToEvent, cause: str | None, time: float, *, events: bool) -> Side:
     """The Kaplan-Meier survival (or the Aalen-Johansen incidence of `cause`) at a time, with log-log limits.
 
-    Where the transformation has no limits: S = 1 with n at risk has the lower limit (alpha/2)^(1/n), and
-    S = 0 (or an incidence of 0) the upper limit 1 - (alpha/2)^(1/n).
+    Where the transformation has no limits: S = 1 has the lower limit (alpha/2)^(1/n), and S = 0 (or an incidence
+    of 0) the upper limit 1 - (alpha/2)^(1/n), with the n patients who were not censored before.
     """
 
     def row(level: float) -> pd.Series:
@@ -167,19 +215,19 @@ def _probability(tte: TimeToEvent, cause: str | None, time: float, *, events: bo
             found = found[found["outcome"] == cause]
         return found.iloc[0]
 
-    at_risk = int(row(0.95)["n_risk"])
+    known = at_risk(tte, time) + int(((tte.state > 0) & (tte.time < time)).sum())
     turned = (cause is None) == events  # survival is estimated and events are wanted, or the other way round
 
     def limits(level: float) -> tuple[float, float]:
         found = row(level)
         value, low, high = float(found["estimate"]), float(found["conf_low"]), float(found["conf_high"])
         if min(value, 1 - value) < 1e-9:  # at the edge the transformation has no limits
-            edge = ((1 - level) / 2) ** (1 / max(at_risk, 1))
+            edge = ((1 - level) / 2) ** (1 / max(known, 1))
             low, high = (edge, 1.0) if value > 0.5 else (0.0, 1 - edge)
         return (1 - high, 1 - low) if turned else (low, high)
 
     value = float(row(0.95)["estimate"])
-    return Side(1 - value if turned else value, limits), at_risk
+    return Side(1 - value if turned else value, limits)
 
 
 def hazard_ratio(
@@ -198,4 +246,5 @@ def hazard_ratio(
         lambda level: (math.exp(log - z_of(level) * error), math.exp(log + z_of(level) * error)),
     )
     limits = (math.exp(log - z_of(0.95) * error), math.exp(log + z_of(0.95) * error))
-    return CentreNumber(words, "ratio", side, limits, "ratio", fit.n, fit.n_event, fit.n_event)
+    tally = Tally(fit.n_event, fit.n_event)
+    return CentreNumber(words, "ratio", side, limits, "ratio", fit.n, fit.n_event, tally)

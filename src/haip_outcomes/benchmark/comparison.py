@@ -12,9 +12,11 @@ from haip_outcomes.benchmark import verdicts
 from haip_outcomes.benchmark.centre import CentreNumber, NotComparableError
 from haip_outcomes.benchmark.estimands import Answers, answers
 from haip_outcomes.benchmark.literature import Figures, published
+from haip_outcomes.benchmark.overlap import POSSIBLY, shared_patients
 from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.benchmark.uncertainty import published_side
 from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS, Judged, agreed, judge
+from haip_outcomes.benchmark.wording import endpoint_words
 from haip_outcomes.errors import PlanError, did_you_mean
 from haip_outcomes.formatting import interval, listed, median, percent, plural
 from haip_outcomes.registry.cohort import Cohort
@@ -22,8 +24,7 @@ from haip_outcomes.registry.plan import Plan
 from haip_outcomes.survival.results import shown_as_html
 
 MOST_JUDGED = 6
-POSSIBLY = "possibly"
-UNNAMED = "not among the figures named beforehand"
+UNNAMED = "not among the figures named in the plan"
 COLUMNS = [
     "outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event", "figure", "source", "setting", "endpoint",
     "statistic", "published", "published_low", "published_high", "printed", "convention", "contrast", "difference", "difference_low",
@@ -114,7 +115,7 @@ class Comparison:
         """A row a figure and convention, in the order of the figures.
 
         The centre's estimate with its 95% limits and the published number are on one scale, named by `unit`: probabilities,
-        months, days or ratios. `difference` is centre minus published, or centre over published where `contrast` is "ratio".
+        months, days or ratios; the published limits are the printed ones where limits are printed. `difference` is centre minus published, or centre over published where `contrast` is "ratio".
         `convention_verdict` is the word under one convention, `verdict` the figure's. A figure that can't be compared has one
         row without the centre's number, and the reason.
         """
@@ -126,7 +127,7 @@ class Comparison:
 
     @property
     def judged(self) -> tuple[Compared, ...]:
-        """The figures that the plan named beforehand, in the plan's order."""
+        """The figures that the plan names, in the plan's order."""
         return tuple(one for one in self.compared if one.named)
 
     @property
@@ -136,13 +137,13 @@ class Comparison:
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """How many figures were looked at and how many can be compared; then a sentence for each figure named beforehand."""
+        """How many figures were looked at and how many can be compared; then a sentence for each figure named in the plan."""
         can = sum(one.answers is not None for one in self.compared)
         named = len(self.judged)
         if named:
-            judging = f"{named} {'was' if named == 1 else 'were'} named beforehand in the plan and may be judged; the rest are listed without a verdict"
+            judging = f"{named} {'is' if named == 1 else 'are'} named in the plan and may be judged; the rest are listed without a verdict"
         else:
-            judging = "the plan names none beforehand ([benchmark] judge), so none is judged"
+            judging = "the plan names none ([benchmark] judge), so none is judged"
         head = f"{plural(self.looked_at, 'published figure')} looked at: {can} can be set beside this centre's results, {self.looked_at - can} can't; {judging}."
         return (head, *(one.sentence for one in self.judged))
 
@@ -201,9 +202,8 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     compared = []
     for figure in chosen:
         short = known.sources[figure.source].short if figure.source in known.sources else figure.source
-        compared.append(
-            _compared(cohort, figure, short, figure.id in named, _shared(cohort, figure, known, everything))
-        )
+        shared = shared_patients(cohort.plan.cohort.overlap, figure, known, everything)
+        compared.append(_compared(cohort, figure, short, figure.id in named, shared))
     compared.sort(key=lambda one: named.index(one.figure.id) if one.named else len(named))
     method = ("The centre's number by the figure's own estimand, time zero and method; both sides' uncertainty counts; differences by MOVER and "
               "Newcombe's method 10, verdicts from 95% and 99.8% intervals; no correction for the number of figures looked at.")  # fmt: skip
@@ -222,7 +222,7 @@ def check_names(
     benchmark, wrong = plan.benchmark, []
     if len(benchmark.judge) > MOST_JUDGED:
         wrong.append(
-            f"[benchmark] judge: at most {MOST_JUDGED} figures may be named beforehand, and there are {len(benchmark.judge)}"
+            f"[benchmark] judge: at most {MOST_JUDGED} figures may be named, and there are {len(benchmark.judge)}"
         )
     wrong += [
         f'[benchmark] judge: there is no published figure "{name}". {did_you_mean(name, ids)}'
@@ -255,27 +255,6 @@ def check_names(
         raise PlanError(
             "\n".join([f"{plural(len(wrong), 'problem')} in the plan:", *(f"  {line}" for line in wrong)])
         )
-
-
-def _shared(cohort: Cohort, figure: PublishedFigure, known: Figures, everything: Figures) -> str:
-    """Why the figure is on this centre's own patients, or may be; empty when nothing says so."""
-    overlap = cohort.plan.cohort.overlap
-    if figure.source in overlap or figure.id in overlap:
-        return "the plan names this source as these patients"
-    own = set(
-        figure.overlap or (known.sources[figure.source].overlap if figure.source in known.sources else ())
-    )
-    if own & set(overlap):
-        return f"the plan names these patients as part of {listed(sorted(own & set(overlap)))}"
-    for name in overlap:
-        for other in everything.figures:
-            if (
-                other.source == name
-                and other.setting == figure.setting
-                and own & set(everything.sources[name].overlap)
-            ):
-                return f"{POSSIBLY}: this series may share patients with {everything.sources[name].short}, which the plan names as these patients"
-    return ""
 
 
 def _compared(cohort: Cohort, figure: PublishedFigure, short: str, named: bool, shared: str) -> Compared:
@@ -343,7 +322,8 @@ def number_words(ours: CentreNumber) -> str:
 def _rows(one: Compared) -> list[dict[str, object]]:
     figure = one.figure
     theirs = published_side(figure)
-    low, high = theirs.limits(0.95) if theirs.limits else (math.nan, math.nan)
+    nothing = (math.nan, math.nan)
+    low, high = theirs.printed or (theirs.limits(0.95) if theirs.limits else nothing)
     row: dict[str, object] = {
         "outcome": figure.endpoint, "group": one.answers.group if one.answers else figure.setting, "time": figure.horizon,
         "figure": figure.id, "source": figure.source, "setting": figure.setting, "endpoint": figure.endpoint, "statistic": figure.statistic,
@@ -370,15 +350,8 @@ def _rows(one: Compared) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-_WORDS = {
-    "postop_complication": "postoperative complications", "postop_mortality": "early mortality", "pump_complication": "pump complications",
-    "first_cycle_delivered": "first cycle given", "first_cycle_not_delivered": "first cycle never given",
-}  # fmt: skip
-
-
 def _endpoint_words(figure: PublishedFigure) -> str:
-    name = figure.outcome or figure.endpoint
-    words = _WORDS.get(name, name.replace("_", " "))
+    words = endpoint_words(figure)
     if figure.statistic == "hazard_ratio":
         words = f"{words}, hazard ratio of {'the pump' if figure.factor == 'haip' else figure.factor}"
     elif figure.endpoint == "prevalence":

@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from haip_outcomes.benchmark.centre import (
+    AT_RISK,
     CentreNumber,
     NotComparableError,
     at_horizon,
+    at_risk,
     days_median,
+    enough_followed,
     hazard_ratio,
     incidence_median,
     proportion,
@@ -37,7 +40,6 @@ from haip_outcomes.benchmark.conventions import (
 )
 from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.benchmark.uncertainty import Contrast
-from haip_outcomes.benchmark.verdicts import AT_RISK
 from haip_outcomes.errors import EndpointError, FitError
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.programme.safety_and_delivery import (
@@ -49,7 +51,6 @@ from haip_outcomes.programme.safety_and_delivery import (
     level_count,
 )
 from haip_outcomes.registry.cohort import Cohort
-from haip_outcomes.survival.counts import at_risk_table
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 ENDPOINTS = {"overall_survival": "os", "recurrence_free_survival": "rfs", "progression_free_survival": "pfs"}
@@ -193,8 +194,8 @@ def _proportion(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     if not found.n:
         raise NotComparableError("it is not known for any of the centre's patients")
     notes += [f"not known for {plural(found.missing, 'patient')}"] if found.missing else []
-    expected = found.n * (figure.estimate or 0) * figure.scale
-    return Answers(fields, (proportion(found, expected),), group, tuple(notes))
+    published = np.nan if figure.estimate is None else figure.estimate * figure.scale
+    return Answers(fields, (proportion(found, published),), group, tuple(notes))
 
 
 def _prevalence(part: Cohort, figure: PublishedFigure) -> Count:
@@ -316,15 +317,15 @@ def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[Centre
             yield incidence_median(tte, cause, convention.words, expected, contrast)
         else:
             yield survival_median(tte, convention.words, expected, contrast)
-            if figure.ci_form == "not stated" and figure.ci_low is not None:
+            if figure.ci_form == "not stated" and np.isfinite(figure.ci_high or np.inf):
                 words = ", ".join(filter(None, [convention.words, "by the standard-error method"]))
                 yield survival_median(tte, words, expected, "difference")
         return
     horizon = figure.horizon or np.nan
-    present = int(at_risk_table(tte, [horizon])["n_risk"].sum())
-    if present < AT_RISK:
+    if not enough_followed(tte, horizon):
+        present = at_risk(tte, horizon)
         few = f"only {plural(present, 'patient')}" if present else "nobody"
-        raise NotComparableError(f"{few} at risk at {horizon:g} months here; at least {AT_RISK} are needed",
+        raise NotComparableError(f"{few} at risk at {horizon:g} months here after censoring; at least {AT_RISK} are needed",
                                  kind=f"under {AT_RISK} patients at risk here at the figure's time")  # fmt: skip
     event_probability = figure.statistic == "cumulative_incidence"
     p = (figure.estimate or 0) * figure.scale

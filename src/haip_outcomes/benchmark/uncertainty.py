@@ -31,6 +31,7 @@ class Side:
     basis: str = ""
     count: tuple[int, int] | None = None
     lower_bound: bool = False
+    printed: tuple[float, float] | None = None  # the source's own limits, at its own level
 
 
 def published_side(figure: PublishedFigure) -> Side:
@@ -38,19 +39,21 @@ def published_side(figure: PublishedFigure) -> Side:
 
     Sources: methods notes, sections 2 to 6. For a printed interval (L, U) the distances from the estimate are
     kept on the scale on which such intervals are made (complementary log-log for survival, log for medians and
-    ratios, logit for proportions) and stretched to the level asked for; at the printed level they are the printed
-    limits. Altman and Bland 2003, doi 10.1136/bmj.326.7382.219; Klein 2007, doi 10.1002/sim.2864.
+    ratios, logit for proportions) and stretched to the level asked for. A ratio's are made symmetric on the
+    logarithm, a standard-error median's about the median; `printed` are the limits to show. Altman and Bland 2003, doi 10.1136/bmj.326.7382.219; Klein 2007, doi 10.1002/sim.2864.
     """
     estimate = math.nan if figure.estimate is None else figure.estimate * figure.scale
-    if math.isnan(estimate):
-        return Side(estimate, None, "the source prints no single estimate")
-    if figure.qualifier != "exactly":
-        return Side(estimate, None, f'the source says "{figure.qualifier}", which is no estimate')
-    if figure.ci_low is not None and figure.ci_high is not None and figure.ci_level is not None:
+    printed = None
+    if figure.ci_low is not None and figure.ci_high is not None:
         printed = (figure.ci_low * figure.scale, figure.ci_high * figure.scale)
-        return Side(
-            estimate, _stretched(figure, estimate, printed), f"printed {100 * figure.ci_level:g}% interval"
-        )
+    if math.isnan(estimate):
+        return Side(estimate, None, "the source prints no single estimate", printed=printed)
+    if figure.qualifier != "exactly":
+        words = f'the source says "{figure.qualifier}", which is no estimate'
+        return Side(estimate, None, words, printed=printed)
+    if printed and figure.ci_level is not None:
+        basis = f"printed {100 * figure.ci_level:g}% interval"
+        return Side(estimate, _stretched(figure, estimate, printed), basis, printed=printed)
     if figure.statistic == "hazard_ratio" and figure.p_value and estimate != 1:
         p = float(figure.p_value.lstrip("<"))
         z = -NormalDist().inv_cdf(p / 2) if 0 < p < 1 else 0.0

@@ -57,16 +57,25 @@ def _follow_up(part: Cohort, setting: str, title: str, chapter: Chapter) -> None
 
 
 def _missing(cohort: Cohort, chapter: Chapter) -> None:
-    columns = [name for name, column in cohort.plan.columns.items() if name in cohort.frame and column.resolved in ("category", "number")]
+    """Missing values of the columns that are used, each in the settings where it is asked for."""
+    asked = {item.column: item.settings for item in cohort.plan.programme.values() if item.column}
+    analysis = cohort.plan.analysis
+    chosen = [*(analysis.table1 or cohort.plan.columns), *analysis.factors, *(analysis.multivariable or ()), *analysis.groups, *asked]
+    columns = [name for name in dict.fromkeys(chosen) if name in cohort.frame and cohort.plan.columns[name].resolved in ("category", "number")]
     if not columns:
         return
-    groups = [("All", cohort), *((title.split(" (")[0], part) for _, part, title in by_setting(cohort))] if len(cohort.settings) > 1 else [("All", cohort)]
+    groups = [(title.split(" (")[0], setting, part) for setting, part, title in by_setting(cohort)]
     rows, records = [], []
     for column in columns:
-        missing = [int(part[column].isna().sum()) for _, part in groups]
-        rows.append((cohort.plan.label(column), *(count(k, len(part)) for k, (_, part) in zip(missing, groups, strict=True))))
-        records += [{"term": column, "group": name, "n": len(part), "estimate": k} for k, (name, part) in zip(missing, groups, strict=True)]
-    table = Table("missing_values", "Missing values", ("Column", *(f"{name} (n = {len(part)})" for name, part in groups)), tuple(rows),
-                  ("Patients without a value. A column that applies to one setting only is missing by design in the other.",))  # fmt: skip
+        cells = []
+        for title, setting, part in groups:
+            if setting not in asked.get(column, (setting,)):
+                cells.append("not asked")
+                continue
+            missing = int(part[column].isna().sum())
+            cells.append(count(missing, len(part)))
+            records.append({"term": column, "group": title, "n": len(part), "n_event": missing})
+        rows.append((cohort.plan.label(column), *cells))
+    table = Table("missing_values", "Missing values", ("Column", *(f"{title} (n = {len(part)})" for title, _, part in groups)), tuple(rows), ("Patients without a value.",))  # fmt: skip
     chapter.show(table, "missing_values")
     chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value")

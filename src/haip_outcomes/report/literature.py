@@ -41,7 +41,7 @@ def _beside_table(comparison: Comparison, ids: list[str], title: str) -> Table:
         n = f", n = {one.figure.n}" if one.figure.n else ""
         here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
         rows.append((title_of(one), f"{one.figure.printed} ({one.short}{n})", here, _word(one.verdict, one.reason)))
-    note = ("Not judged: not among the figures that the plan named before looking, so shown without a verdict.",)
+    note = ("Not judged: not among the figures that the plan names, so shown without a verdict.",)
     return Table("beside", title, ("Published figure", "Published", "This centre (95% CI)", "Verdict"), tuple(rows),
                  note if any(row[3] == NOT_JUDGED for row in rows) else (), text_columns=(1, 2, 3))  # fmt: skip
 
@@ -82,7 +82,7 @@ def _answer(comparison: Comparison) -> str:
         return "No published figure is judged: the plan names none that may be ([benchmark] judge)."
     found = [one.verdict for one in named]
     words = sorted(dict.fromkeys(found), key=lambda word: (word in (NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS), -found.count(word)))
-    return f"Of {plural(len(named), 'published figure')} named before looking: {listed([f'{found.count(word)} {word}' for word in words])}."
+    return f"Of {plural(len(named), 'published figure')} that the plan names: {listed([f'{found.count(word)} {word}' for word in words])}."
 
 
 def _after(sentence: str, word: str) -> str:

@@ -18,7 +18,7 @@ from haip_outcomes.survival.comparisons import gray
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
 from haip_outcomes.survival.results import TestResult
 from haip_outcomes.survival.time_to_event import TimeToEvent
-from haip_outcomes.tables.outcomes import incidence_table
+from haip_outcomes.tables.outcomes import answered, incidence_table
 from haip_outcomes.tables.table import Table
 
 _FOUR = ("Four numbers are called liver recurrence in the literature, and they answer different questions: any liver event or liver as the first "
@@ -105,8 +105,8 @@ def _liver_headline(curve: SurvivalCurve, incidence: CumulativeIncidence, cause:
     found = curve.median().iloc[0]
     chapter.headline(title, f"{curve.label}, median {curve.unit} since {curve.time_zero} (deaths censored)",
                      median(found["estimate"], found["conf_low"], found["conf_high"]))  # fmt: skip
-    at = incidence.at(list(times))
-    own = at[(at["outcome"] == cause) & (at["n_risk"] > 0)]
+    at = answered(incidence.at(list(times)))
+    own = at[at["outcome"] == cause]
     if len(own):
         row = own.iloc[0]
         chapter.headline(title, "Liver event within (death competing)",
@@ -128,8 +128,8 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
         return
     incidence = incidence_of(part.endpoint("liver", censor_late_deaths=True))
     times = part.plan.analysis.times
-    at = incidence.at(list(times))
-    own = at[(at["outcome"] == cause) & (at["n_risk"] > 0)]
+    at = answered(incidence.at(list(times)))
+    own = at[at["outcome"] == cause]
     values = ", ".join(f"{percent(row['estimate'], row['conf_low'], row['conf_high'])} at {months(row['time'])} {incidence.unit}"
                        for row in own.to_dict("records"))  # fmt: skip
     chapter.say(f"{told}: one may have been missed. With these deaths not counted and the patients censored when last seen, the cumulative "
@@ -139,7 +139,7 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
 
 def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter) -> None:
     """The numbers of an incidence table, for results.csv."""
-    chapter.record(incidence.at(list(times)), setting=setting, analysis=analysis, quantity="cumulative incidence",
+    chapter.record(answered(incidence.at(list(times))), setting=setting, analysis=analysis, quantity="cumulative incidence",
                    unit=incidence.unit, method=incidence.method)  # fmt: skip
     counts = [{"outcome": outcome, "group": group, "n": n, "n_event": k} for outcome in incidence.states
               for group, n, k in zip(incidence.groups, incidence.n, incidence.n_event(outcome), strict=True)]  # fmt: skip
@@ -196,4 +196,4 @@ def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
 def _gray_table(tests: dict[str, TestResult], label: str) -> Table:
     rows = tuple((cause, number(test.statistic, 2), str(test.df), p_value(test.p_value)) for cause, test in tests.items())
     return Table("gray", f"Gray's test by {small(label)}", ("Event", "Chi-squared", "df", "p"), rows,
-                 ("Equality of the cumulative incidences between the groups, the other events competing.",))  # fmt: skip
+                 ("Equality of the cumulative incidences between the groups, the other events competing. The p-values are not adjusted for the number of tests.",))  # fmt: skip

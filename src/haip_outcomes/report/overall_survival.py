@@ -15,7 +15,7 @@ from haip_outcomes.report.literature import beside
 from haip_outcomes.report.words import by_setting, k_of_n, months, small
 from haip_outcomes.survival.comparisons import logrank
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
-from haip_outcomes.tables.outcomes import survival_table
+from haip_outcomes.tables.outcomes import answered, survival_table
 
 
 def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Proportions]) -> Chapter:
@@ -61,7 +61,7 @@ def record_curve(curve: SurvivalCurve, times: tuple[float, ...], setting: str, a
     """The numbers of a survival table, for results.csv."""
     unit = curve.unit
     chapter.record(curve.median(), setting=setting, analysis=analysis, quantity="median", unit=unit, method=curve.method)
-    chapter.record(curve.at(list(times)), setting=setting, analysis=analysis, quantity="survival probability", unit=unit, method=curve.method)
+    chapter.record(answered(curve.at(list(times))), setting=setting, analysis=analysis, quantity="survival probability", unit=unit, method=curve.method)
 
 
 def _early(counts: Proportions | None, setting: str, title: str, chapter: Chapter) -> None:
@@ -71,7 +71,8 @@ def _early(counts: Proportions | None, setting: str, title: str, chapter: Chapte
     chosen = tidy[tidy["outcome"] == EARLY]
     for sentence, (_, row) in zip([s for s, o in zip(counts.sentences, tidy["outcome"], strict=True) if o == EARLY], chosen.iterrows(), strict=True):
         chapter.say(sentence)
-        chapter.headline(title, "Dead within 90 days", k_of_n(row))
+        if setting != "comparator":  # resected cohorts are often chosen among those who survived the operation
+            chapter.headline(title, "Dead within 90 days", k_of_n(row))
 
 
 def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:

@@ -42,10 +42,19 @@ def _models(part: Cohort, setting: str, chapter: Chapter) -> None:
     chapter.show(effects_table(found), f"prognostic_factors_{setting}")
     chapter.show(plot_forest(found), f"prognostic_factors_{setting}")
     chapter.show(_proportional(found, part), f"proportional_hazards_{setting}")
+    _not_proportional(found, part, chapter)
     for warning in found.warnings:
         chapter.say(warning, "note")
     _refusals(found, part, setting, "", chapter)
     _record(found, setting, "prognostic factors for overall survival", chapter)
+
+
+def _not_proportional(found: Factors, part: Cohort, chapter: Chapter) -> None:
+    """Name the factors whose hazard ratio does not look constant: one number is then an average over time."""
+    check = found.proportional_hazards
+    for row in check[(check["p_value"] < 0.05) & (check["term"] != "GLOBAL")].to_dict("records"):
+        chapter.say(f"{part.plan.label(row['term'])}, {row['model']}: the hazard ratio does not look constant over time (p {p_value(row['p_value'])}); "
+                    "the one in the table is an average over follow-up.", "key")  # fmt: skip
 
 
 def _refusals(found: Factors, part: Cohort, setting: str, before: str, chapter: Chapter) -> None:

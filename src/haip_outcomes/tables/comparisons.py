@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from haip_outcomes.benchmark.wording import endpoint_words
 from haip_outcomes.errors import HaipError, did_you_mean
 from haip_outcomes.formatting import interval, median, number, percent
 from haip_outcomes.tables.table import Table
@@ -14,15 +15,6 @@ if TYPE_CHECKING:
     from haip_outcomes.benchmark.comparison import Compared, Comparison
 
 Row = Mapping[Hashable, Any]
-
-_WORDS = {
-    "time to liver progression": "time to liver progression",
-    "postop complication": "perioperative complication",
-    "postop mortality": "perioperative mortality",
-    "biliary sclerosis": "biliary stricture",
-    "first cycle delivered": "first cycle given",
-    "first cycle not delivered": "first cycle not given",
-}
 
 
 def comparison_table(comparison: Comparison, figures: Sequence[str] | None = None) -> Table:
@@ -54,8 +46,8 @@ def comparison_table(comparison: Comparison, figures: Sequence[str] | None = Non
             indents.append(0)
         for row in numbers:
             here = f"{value_text(row)}, n = {row['n']}"
-            rows.append((str(row["convention"]), "", here, "", _difference(row), "") if several else
-                        (head[0], head[1], here, head[3], _difference(row), head[5]))  # fmt: skip
+            rows.append((str(row["convention"]), "", here, "", difference_text(row), "") if several else
+                        (head[0], head[1], here, head[3], difference_text(row), head[5]))  # fmt: skip
             indents.append(int(several))
     return Table(
         name="comparison", title="This centre beside published figures",
@@ -86,14 +78,13 @@ def shown(comparison: Comparison, figures: Sequence[str] | None) -> Iterator[tup
 def title_of(one: Compared) -> str:
     """What a published figure is about: "Overall survival at 36 months, unresectable"."""
     figure = one.figure
-    words = (figure.outcome or figure.endpoint).replace("_", " ")
-    words = _WORDS.get(words, words)
+    words = endpoint_words(figure)
     if figure.statistic == "hazard_ratio":
         words = f"Hazard ratio of {figure.factor}, {words}"
     elif figure.endpoint == "prevalence":
         words = f"Prevalence of {figure.factor}"
     elif figure.statistic.startswith("median"):
-        words = f"Median {words}"
+        words = f"Median {'' if words.startswith('time to') or words.endswith('survival') else 'time to '}{words}"
     elif figure.horizon and figure.statistic != "proportion":
         words = f"{words} at {figure.horizon:g} months"
     group = one.answers.group if one.answers else figure.setting
@@ -124,7 +115,8 @@ def value_text(row: Row, side: str = "centre", *, unit: bool = True) -> str:
     return f"{median(value, low, math.nan if math.isinf(high) else high, digits)}{after}"
 
 
-def _difference(row: Row) -> str:
+def difference_text(row: Row) -> str:
+    """The difference as printed: "-31 (-47, -11)", "ratio 0.69 (0.00, 1.33)"; "-" without an interval."""
     value, low, high = (float(row[key]) for key in ("difference", "difference_low", "difference_high"))
     if math.isnan(value) or math.isnan(low):
         return "-"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 MODELS = ("univariable", "multivariable")
 
 
-def effects_table(factors: Factors, *, name: str = "effects", title: str = "Prognostic factors") -> Table:
+def effects_table(
+    factors: Factors, *, name: str = "effects", title: str = "Prognostic factors", refusals: bool = True
+) -> Table:
     """Characteristic, patients, events, hazard ratio with its interval and p; univariable and multivariable side by side.
 
     `n` and events are those of everybody whose characteristic is known; how many the multivariable model left out stands in a
@@ -28,6 +30,7 @@ def effects_table(factors: Factors, *, name: str = "effects", title: str = "Prog
     ----------
     factors : what `factors` returned.
     name, title : the table's file name and title.
+    refusals : whether footnotes say what was refused; a page that says it elsewhere leaves them out.
 
     >>> import haip_outcomes as haip
     >>> cohort = haip.demo_cohort().setting("unresectable")
@@ -51,7 +54,7 @@ def effects_table(factors: Factors, *, name: str = "effects", title: str = "Prog
     columns = (f"HR ({level})", "p")
     return Table(
         name=name, title=title, header=("Characteristic", "n", "Events", *columns * len(models)), rows=tuple(rows), indents=tuple(indents),
-        footnotes=tuple(_footnotes(factors, rows)),
+        footnotes=tuple(_footnotes(factors, rows, refusals)),
         spanners=(("", 3), *((model.capitalize(), 2) for model in models)) if len(models) > 1 else (),
     )  # fmt: skip
 
@@ -157,13 +160,13 @@ def _any_fit(factors: Factors) -> HazardFit:
     return fits[0]
 
 
-def _footnotes(factors: Factors, rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _footnotes(factors: Factors, rows: list[tuple[str, ...]], refusals: bool) -> Iterator[str]:
     yield ("HR: hazard ratio (of a number: for one unit more). CI: confidence interval. "
            "n and events: of all patients whose characteristic is known.")  # fmt: skip
     yield f"{factors.method}."
     yield from dict.fromkeys(factors.warnings)
     if any("not fitted" in row for row in rows):
         yield "Not fitted: refused, for the reason below."
-    for refusal in factors.refused:
+    for refusal in factors.refused if refusals else ():
         what = factors.labels.get(refusal.term, refusal.term)
         yield f"Refused, {refusal.model}{f', {what}' if what else ''}: {refusal.reason}"

@@ -34,12 +34,12 @@ def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: st
     >>> survival_table(curve, [36]).header
     ('Group', 'n', 'Events', 'Median, months (95% CI)', '36 months (95% CI)')
     """
-    middle, at = curve.median(), curve.at(list(times))
+    middle, at = curve.median(), answered(curve.at(list(times)))
     level = f"{100 * curve.conf_level:g}% CI"
     rows = []
     for row in middle.to_dict("records"):
         here = at if pd.isna(row["group"]) else at[at["group"] == row["group"]]
-        cells = [_at(here, time, 0.0) for time in times]
+        cells = [_at(here, time) for time in times]
         rows.append((_name(row["group"]), number(row["n"], 0), number(row["n_event"], 0),
                      median(row["estimate"], row["conf_low"], row["conf_high"]), *cells))  # fmt: skip
     caution = "" if curve.caution in curve.method else _capital(_stop(curve.caution))
@@ -59,7 +59,7 @@ def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, b
     >>> [row[0] for row in incidence_table(haip.cumulative_incidence(first), [36]).rows]
     ['Liver', 'Extrahepatic', 'Death']
     """
-    at = incidence.at(list(times))
+    at = answered(incidence.at(list(times)))
     several = len(incidence.sets) > 1
     rows: list[tuple[str, ...]] = []
     for code, outcome in enumerate(incidence.states, start=1):
@@ -69,7 +69,7 @@ def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, b
         for one in incidence.sets:
             here = there if one.group is None else there[there["group"] == one.group]
             rows.append((one.group if several and one.group else outcome, str(one.n), str(one.n_events(code)),
-                         *(_at(here, time, float("nan")) for time in times)))  # fmt: skip
+                         *(_at(here, time) for time in times)))  # fmt: skip
     level = f"{100 * incidence.conf_level:g}% CI"
     return Table(
         name=slug("incidence", incidence.label), title=f"{incidence.label or 'Events'}: cumulative incidence{_since(incidence.time_zero)}",
@@ -125,12 +125,21 @@ def _counted(row: Mapping[Hashable, Any]) -> tuple[str, str, str]:
     return f"{k} of {n}{share}", f"{percent(row['conf_low'])} to {percent(row['conf_high'])}", missing
 
 
-def _at(here: pd.DataFrame, time: float, settled: float) -> str:
-    """The value at a time, "-" where nobody is at risk any more (unless it can't change: survival is 0)."""
-    row = here[here["time"] == time].iloc[0]
-    if row["n_risk"] == 0 and row["estimate"] != settled:
-        return "-"
-    return percent(row["estimate"], row["conf_low"], row["conf_high"])
+def answered(at: pd.DataFrame) -> pd.DataFrame:
+    """The rows of an `.at(times)` that say something: somebody is at risk, or everybody has had an event.
+
+    A step function carries its last value on; where follow-up has ended with patients still free of events, what happens
+    later is not known.
+    """
+    shares = at["estimate"] if "outcome" in at else 1 - at["estimate"]
+    happened = shares.groupby([at["group"].fillna(""), at["time"]]).transform("sum")
+    return at[(at["n_risk"] > 0) | (happened >= 1 - 1e-9)]
+
+
+def _at(here: pd.DataFrame, time: float) -> str:
+    """The value at a time, "-" where none is known."""
+    rows = here[here["time"] == time].to_dict("records")
+    return percent(rows[0]["estimate"], rows[0]["conf_low"], rows[0]["conf_high"]) if rows else "-"
 
 
 def _name(group: object) -> str:

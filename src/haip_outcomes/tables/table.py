@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -28,6 +29,8 @@ thead th.spanner {{ text-align: center; border-bottom: .75px solid #000; }}
 {table}
 </body></html>
 """
+
+LONG = 18  # rows: a longer table may break over two printed pages
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,14 @@ class Table:
         """
         head = [f"<tr>{''.join(self._spanner_cells())}</tr>"] if self.spanners else []
         names = "".join(
-            f'<th scope="col"{_class(self._kind(j))}>{escape(name)}</th>'
+            f'<th scope="col"{_class(self._kind(j))}>{_unbroken(escape(name))}</th>'
             for j, name in enumerate(self.header)
         )
         head.append(f"<tr>{names}</tr>")
         body = [self._html_row(i) for i in range(len(self.rows))]
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.footnotes)
         html = "\n".join([
-            f'<div class="table"><table id="table-{escape(self.name, quote=True)}">', f"<caption>{escape(self.title)}</caption>",
+            f'<div class="table{" long" if len(self.rows) > LONG else ""}"><table id="table-{escape(self.name, quote=True)}">', f"<caption>{escape(self.title)}</caption>",
             "<thead>", *head, "</thead>", "<tbody>", *body, "</tbody></table>",
             *([f'<div class="footnotes">{notes}</div>'] if notes else []), "</div>",
         ])  # fmt: skip
@@ -129,6 +132,8 @@ class Table:
     def _html_row(self, i: int) -> str:
         first, *others = self.rows[i]
         depth = self.indent(i)
+        if others and not any(others) and i + 1 < len(self.rows):  # a heading may run on over the empty cells
+            return f'<tr class="head"><th scope="row" colspan="{len(self.header)}">{escape(first)}</th></tr>'
         style = f' class="level" style="padding-left:{1.5 * depth:g}em"' if depth else ""
         cells = "".join(
             f"<td{_class(self._kind(j))}>{escape(cell)}</td>" for j, cell in enumerate(others, start=1)
@@ -146,6 +151,11 @@ def slug(*words: str) -> str:
     """Words as a file name: "Overall survival" -> "overall_survival"."""
     kept = "".join(c if c.isascii() and c.isalnum() else " " for c in " ".join(words).lower())
     return "_".join(kept.split()) or "table"
+
+
+def _unbroken(name: str) -> str:
+    """A column's name does not break inside short parentheses: "(n = 26)", "(95% CI)"."""
+    return re.sub(r"\([^()]{1,12}\)", lambda found: found[0].replace(" ", "\u00a0"), name)
 
 
 def _class(name: str) -> str:
