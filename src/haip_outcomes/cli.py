@@ -45,7 +45,8 @@ def check(cohort_file: Path, plan_path: Path | None) -> None:
         for endpoint in cohort.plan.endpoints:
             _say(f"  {cohort.endpoint(endpoint)!r}")
         for warning in cohort.warnings:
-            _say(f"  note: {warning.found} (row {warning.where()}): {warning.advice}")
+            where = f" (row {warning.where()})" if warning.rows else ""
+            _say(f"  note: {warning.found}{where}: {warning.advice}")
         if cohort.source.unused_columns:
             _say(f"  {plural(len(cohort.source.unused_columns), 'column')} of the file not in the plan, and not read: "
                  f"{', '.join(cohort.source.unused_columns)}")  # fmt: skip

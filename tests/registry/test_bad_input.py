@@ -1,12 +1,15 @@
 """Every kind of bad file is one line in the table of problems, and nothing is repaired or dropped."""
 
+import datetime
+
 import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_centre import HEADER, ROWS
+from small_centre import HEADER, ROWS, SMALL_PLAN
 
 from haip_outcomes.errors import CohortError, HaipError
+from haip_outcomes.registry.plan import make_plan
 from haip_outcomes.registry.read import read_cohort
 
 
@@ -29,13 +32,14 @@ def problems_of(path, plan):
 @pytest.mark.parametrize(("row", "column", "value", "found", "expected", "advice"), [
     (3, "pump", "01/02/2019", "01/02/2019", "a date such as 2019-03-31", "date_format"),
     (3, "pump", "", "empty", "a date in every row", "time zero"),
-    (3, "pump", "2919-02-01", "2919-02-01", "a date between 1900 and today", "correct the year"),
+    (3, "pump", "2919-02-01", "2919-02-01", "a date between 1900 and today", "correct the date"),
     (4, "sarcopenia", "2", "2", "one of 0, 1", "undeclared code"),
     (4, "setting", "resected", "resected", "one of adjuvant, unresectable, comparator", "unknown setting"),
     (4, "setting", "Adjuvant", "Adjuvant", "one of adjuvant, unresectable, comparator", 'Did you mean "adjuvant"?'),
     (4, "setting", "", "empty", "a setting in every row", "adjuvant or unresectable"),
     (4, "age", "7O", "7O", "a number", "missing"),
     (4, "age", "inf", "inf", "a number", "missing"),
+    (4, "age", "#DIV/0!", "#DIV/0!", "a value, not an error of Excel", "formula"),
     (4, "age", "700", "700", "18 to 100 years", "a wrong unit?"),
     (5, "contact", "", "empty", "follow-up for Overall survival", "absent follow-up"),
     (5, "contact", "2020-03-01", "2020-04-01", "not after contact", "after the last contact"),
@@ -109,6 +113,61 @@ def test_a_duplicate_patient_is_named_by_rows_never_by_key(write, small_plan):
     assert (problem.column, problem.rows, problem.found, problem.expected) == ("key", (2, 6), "", "one row a patient")
 
 
+def test_the_same_key_in_another_case_is_the_same_patient(write, small_plan):
+    assert only(write([HEADER, *ROWS, ROWS[0].replace("A1", "a1")]), small_plan).rows == (2, 6)
+
+
+def test_tomorrow_is_not_known_yet(write, small_plan):
+    later = str(datetime.date.today() + datetime.timedelta(days=2))
+    problem = only(write(with_cell(4, "contact", later)), small_plan)
+    assert (problem.found, problem.expected) == (later, "a date between 1900 and today")
+
+
+def test_a_key_in_another_column_is_not_shown(write, small_plan):
+    rows = [row.replace("A", "MRN-00") for row in ROWS]
+    assert only(write([HEADER, *rows, rows[0].replace("MRN-001,adjuvant,61", "MRN-009,adjuvant,see MRN-001")]), small_plan).found == "(a patient's key)"
+
+
+def test_a_setting_is_blamed_under_the_files_name(write, small_plan):
+    plan = small_plan.model_copy(update={"cohort": small_plan.cohort.model_copy(update={"setting": "group"})})
+    header = HEADER.replace("setting", "group")
+    for value, found in (("Adj", "Adj"), ("", "empty")):
+        problem = only(write([header, *ROWS[:3], ROWS[3].replace("unresectable", value)]), plan)
+        assert (problem.column, problem.rows, problem.found) == ("group", (5,), found)
+
+
+def test_cells_under_no_name(write, small_plan):
+    problem = only(write([HEADER + ",", *(row + "," for row in ROWS[:3]), ROWS[3] + ",x"]), small_plan)
+    assert (problem.rows, problem.found) == ((5,), "cells in a column without a name")
+
+
+@pytest.mark.parametrize("lines", [ROWS, ["Export of A1", HEADER, *ROWS], ["A1,,,,,,,,", HEADER, *ROWS]])
+def test_a_first_row_without_the_columns_names_is_not_shown(write, small_plan, lines):
+    problem = only(write(lines), small_plan)
+    assert problem.found == "row 1 does not hold the plan's column names"
+    assert "A1" not in str(problem)
+    assert ("row 2" in problem.advice) == (lines is not ROWS)
+
+
+def test_a_separator_of_another_kind(write, small_plan):
+    problem = only(write([line.replace(",", "|") for line in (HEADER, *ROWS)]), small_plan)
+    assert problem.found == "separator not recognised"
+    assert problem.expected.startswith("comma, semicolon or tab")
+
+
+def test_problems_stand_in_the_order_of_the_rows(write, small_plan):
+    lines = with_cell(5, "age", "x")
+    lines[1] = lines[1].replace("A1,adjuvant", "A1,")
+    assert [problem.rows for problem in problems_of(write(lines), small_plan)] == [(2,), (5,)]
+
+
+def test_a_death_under_another_name_needs_terminal(write):
+    plan = make_plan({**SMALL_PLAN, "endpoints": {"liver": {**SMALL_PLAN["endpoints"]["liver"], "events": {"Liver": "liver", "Exitus": "death"}}}})
+    problem = only(write([line.replace("contact", "seen") for line in (HEADER, *ROWS)]), plan)
+    assert (problem.column, problem.rows) == ("death", (2, 3))
+    assert 'terminal = ["Exitus"] in [endpoints.liver]' in problem.advice
+
+
 def test_all_problems_of_a_file_at_once(write, small_plan):
     lines = with_cell(3, "pump", "soon")
     lines[3] = lines[3].replace("UNK", "9")
@@ -130,8 +189,12 @@ def test_the_table_of_problems_reads_like_a_table(write, small_plan):
     (b"", "empty.csv", "an empty file"),
     (b"\n\n", "blank.csv", "an empty file"),
     (HEADER.encode() + b"\n", "header.csv", "column names and no patients"),
-    (b"%PDF-1.4\x00\xff\xfe\x80", "paper.csv", "no UTF-8 text"),
+    (b"%PDF-1.4\x00\xff\xfe\x80", "paper.csv", "looks like a PDF"),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "picture.xlsx", "not a workbook"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "picture.csv", "looks like a picture"),
+    (b"PK\x03\x04broken", "workbook.csv", "looks like a workbook"),
+    ("key,setting".encode("utf-16"), "wide.csv", "looks like text in UTF-16"),
+    (HEADER.replace("key", "clé").encode("latin-1") + b"\n1", "latin.csv", "no UTF-8 text"),
     (b"PK\x03\x04broken", "broken.xlsx", "not a workbook"),
     (b"", "empty.xlsx", "not a workbook"),
     (HEADER.encode() + b'\nA1,"adjuvant,61\n', "quotes.csv", "broken quotes"),
@@ -159,8 +222,6 @@ def test_empty_rows_are_named_and_hold_nobody(write, small_plan):
 
 
 def test_a_workbook_reads_as_the_csv_does(tmp_path, small_plan, write):
-    import datetime
-
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(HEADER.split(","))

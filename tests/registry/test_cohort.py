@@ -40,6 +40,7 @@ def test_nothing_that_identifies_a_patient_is_shown(cohort):
     (pd.Series([True, True], index=[2, 3]), "no value for 2 patients"),
     (pd.Series([True, None, True, True], index=[2, 3, 4, 5], dtype=object), "missing for 1 patient"),
     ([False] * 4, "Nobody is left"),
+    (pd.Series([True] * 5, index=[2, 2, 3, 4, 5]), "index has duplicates"),
 ])  # fmt: skip
 def test_masks_that_could_drop_patients_in_silence_are_refused(cohort, mask, said):
     with pytest.raises(EndpointError, match=said):
@@ -49,6 +50,8 @@ def test_masks_that_could_drop_patients_in_silence_are_refused(cohort, mask, sai
 def test_an_exclusion_needs_a_reason(cohort):
     with pytest.raises(EndpointError, match="needs a reason"):
         cohort.where([True] * 4, because=" ")
+    with pytest.raises(EndpointError, match="needs a reason"):
+        cohort.where([True] * 4, because=None)
 
 
 def test_questions_that_cannot_be_asked(cohort):
@@ -74,6 +77,11 @@ def test_loaders_by_setting_take_the_plan_beside_the_file(write, small_plan, tmp
         'last_seen = "contact"\nevents = { Death = "death" }\n', encoding="utf-8",
     )  # fmt: skip
     assert len(load_adjuvant(path)) == 2
+
+
+def test_a_file_that_is_not_there_is_said_before_its_plan(tmp_path):
+    with pytest.raises(CohortError, match="no such file"):
+        load_adjuvant(tmp_path / "nope.csv")
 
 
 def test_tcia_counts(workbook):

@@ -59,6 +59,48 @@ def test_pairs_of_time_and_flag_ties_go_by_the_plans_order(tmp_path):
     assert pairs(frame, tmp_path, events=swapped).endpoint("first").state.tolist()[0] == 1
 
 
+def flagged(tmp_path, status, unit="months", **columns):
+    frame = pd.DataFrame({"key": list("abc"), "m": [3, 5, 7], "d": status})
+    plan = {"cohort": {"name": "Flags", "id": "key", "setting": {"value": "comparator"}}, "columns": columns,
+            "endpoints": {"os": {"label": "OS", "start": "resection", "unit": unit, "events": {"Death": {"time": "m", "flag": "d", "code": "dead"}}}}}  # fmt: skip
+    frame.to_csv(tmp_path / "flags.csv", index=False)
+    return read_cohort(tmp_path / "flags.csv", make_plan(plan))
+
+
+def test_a_flag_with_a_code_of_its_own(tmp_path):
+    levels = {"levels": {"dead": "Dead", "alive": "Alive", "lost": "Lost to follow-up"}}
+    assert flagged(tmp_path, ["dead", "alive", "dead"]).endpoint("os").state.tolist() == [1, 0, 1]
+    assert flagged(tmp_path, ["dead", "alive", "lost"], d=levels).endpoint("os").state.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("status", "rows", "found"), [
+    (["dead", "alive", "lost"], (3, 4), "alive and lost"),
+    (["dead", "Dead", "dead"], (3,), "Dead"),
+])  # fmt: skip
+def test_a_third_value_of_a_flag_needs_levels(tmp_path, status, rows, found):
+    with pytest.raises(CohortError) as caught:
+        flagged(tmp_path, status)
+    (problem,) = caught.value.problems
+    assert (problem.column, problem.rows, problem.found) == ("d", rows, found)
+    assert "levels" in problem.advice
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("days", 1 / MONTH), ("weeks", 7 / MONTH), ("months", 1), ("years", 12)])
+def test_results_are_in_months_whatever_the_unit_of_the_file(tmp_path, unit, factor):
+    os = flagged(tmp_path, ["dead", "alive", "dead"], unit).endpoint("os")
+    assert os.unit == "months"
+    assert os.time.tolist() == pytest.approx([3 * factor, 5 * factor, 7 * factor], rel=1e-14)
+
+
+def test_days_where_months_are_declared(tmp_path):
+    frame = pd.DataFrame({"key": list("ab"), "t1": [1201, 1200], "f1": [1, 0]})
+    with pytest.raises(CohortError) as caught:
+        pairs(frame, tmp_path, events={"Liver": {"time": "t1", "flag": "f1"}})
+    (problem,) = caught.value.problems
+    assert (problem.rows, problem.expected) == ((2,), "at most 1200 months (100 years)")
+    assert "[endpoints.first]" in problem.advice
+
+
 def test_patients_enter_at_placement_when_time_zero_precedes_it(write):
     plan = make_plan({
         "cohort": {"name": "Late entry", "id": "key", "setting": {"value": "unresectable"}},
@@ -72,3 +114,9 @@ def test_patients_enter_at_placement_when_time_zero_precedes_it(write):
     with pytest.raises(CohortError) as caught:
         read_cohort(never, plan)
     assert [(p.column, p.rows, p.expected) for p in caught.value.problems] == [("pump", (2,), "entry before the end of follow-up (OS)")]
+    unknown = write(["key,diagnosis,pump,contact,death", "a,2019-01-01,,2020-01-01,"], "unknown.csv")
+    with pytest.raises(CohortError) as caught:
+        read_cohort(unknown, plan)
+    (problem,) = caught.value.problems
+    assert (problem.column, problem.found) == ("pump", "empty")
+    assert "the date of entry is missing" in problem.advice

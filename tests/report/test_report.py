@@ -144,11 +144,11 @@ def test_writing_again_needs_overwrite_and_spares_other_folders(report, folder, 
     with pytest.raises(PlanError, match="left alone"):
         report.write(tmp_path / "thesis", overwrite=True)
     (tmp_path / "thesis" / "run.json").write_text('{"my": "own"}')
-    with pytest.raises(PlanError, match="chapter1.txt"):
+    with pytest.raises(PlanError, match=r"chapter1\.txt"):
         report.write(tmp_path / "thesis", overwrite=True)
     mine = folder / "tables" / "thesis.docx"
     mine.write_text("mine")
-    with pytest.raises(PlanError, match="thesis.docx"):
+    with pytest.raises(PlanError, match=r"thesis\.docx"):
         report.write(folder, overwrite=True)
     mine.unlink()
     assert (tmp_path / "thesis" / "chapter1.txt").read_text() == "mine"

@@ -163,7 +163,7 @@ def plot_cumulative_incidence(
                 draw_steps(axes, steps(part, 0.0, end), style, few=few, band=name == cause, marks=ticks[1:])
     what = incidence.label or "Events"
     split = f" by {_small(by_label)}" if by_label and several else ""
-    others = f", and of competing events (broken lines: {_small(listed(causes[1:]))})" if causes[1:] else ""
+    others = f", and of competing events (broken lines: {listed([_small(name) for name in causes[1:]])})" if causes[1:] else ""
     caption = _sentences(f"{what}{split}: cumulative incidence of {_small(cause)} (solid, with {_level(incidence)} confidence band)"
                          f"{others}, {_small(_time_label(incidence))}",
                          incidence.method, *[f"{name}: {t.method}: {_p_equals(t)}" for name, t in by_cause.items()],

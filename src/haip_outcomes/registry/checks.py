@@ -10,14 +10,15 @@ import pandera.pandas as pa
 
 from haip_outcomes.errors import Problem
 from haip_outcomes.formatting import listed
-from haip_outcomes.registry.cells import cell_text, looks_identifying
-from haip_outcomes.registry.endpoints import Endpoint, flag_set
-from haip_outcomes.registry.plan import EndpointPlan, Plan, TimedFlag
+from haip_outcomes.registry.cells import cell_text, looks_identifying, shown
+from haip_outcomes.registry.endpoints import MONTHS, Endpoint
+from haip_outcomes.registry.plan import Plan
+from haip_outcomes.registry.plan_parts import EndpointPlan, TimedFlag
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `holds` gives True for each row that is right; `column` is where a person should look.
+    """One rule: `holds` gives True for each row that is right; `column` is where a person should look, as the frame names it.
 
     `needs` are the columns that `holds` reads; a rule with an absent column is not asked.
     """
@@ -37,19 +38,20 @@ def rules(plan: Plan) -> list[Rule]:
     return list(found.values())
 
 
-def broken(frame: pd.DataFrame, plan: Plan, table: str, unreadable: Iterable[Problem] = ()) -> list[Problem]:
+def broken(frame: pd.DataFrame, plan: Plan, table: str, unreadable: Iterable[Problem] = (), keys: frozenset[str] = frozenset()) -> list[Problem]:
     """Run every rule on a typed frame; a problem a rule, with the rows that break it.
 
     One fault is one problem: the rules are asked in their order, and what follows from a cell that is already blamed in a
     row (or was `unreadable`) is not said again.
     """
-    blamed = {(row, problem.column) for problem in unreadable for row in problem.rows}
+    setting = plan.cohort.setting_column
+    blamed = {(row, "setting" if problem.column == setting else problem.column) for problem in unreadable for row in problem.rows}
     found = []
     for rule, rows in _violations(frame, plan):
         own = [row for row in rows if not any((row, column) in blamed for column in rule.needs)]
         if own:
             blamed |= {(row, rule.column) for row in own}
-            found.append(_problem(rule, own, frame, plan, table))
+            found.append(_problem(rule, own, frame, plan, table, keys))
     return found
 
 
@@ -69,11 +71,11 @@ def _violations(frame: pd.DataFrame, plan: Plan) -> Iterator[tuple[Rule, list[in
             yield asked[error.check.name], [int(row) for row in frame.index[~error.check_output]]
 
 
-def _problem(rule: Rule, rows: list[int], frame: pd.DataFrame, plan: Plan, table: str) -> Problem:
+def _problem(rule: Rule, rows: list[int], frame: pd.DataFrame, plan: Plan, table: str, keys: frozenset[str]) -> Problem:
     hidden = rule.column == plan.cohort.id or looks_identifying(rule.column) or rule.column not in frame
-    texts = [] if hidden else list(dict.fromkeys(cell_text(value) or "empty" for value in frame.loc[rows, rule.column]))
-    found = ", ".join(texts[:3]) + (", ..." if len(texts) > 3 else "")
-    return Problem(table, rule.column, tuple(rows), found, rule.expected, rule.advice)
+    found = "" if hidden else shown((cell_text(value) or "empty" for value in frame.loc[rows, rule.column]), keys)
+    column = plan.cohort.setting_column or "setting" if rule.column == "setting" else rule.column
+    return Problem(table, column, tuple(rows), found, rule.expected, rule.advice)
 
 
 def _present(column: str, expected: str, advice: str) -> Rule:
@@ -89,6 +91,12 @@ def _not_negative(column: str) -> Rule:
     return Rule(column, (column,), lambda f: ~(f[column] < 0), "0 or more", "negative follow-up: correct the time")
 
 
+def _not_endless(column: str, name: str, unit: str) -> Rule:
+    most = round(1200 / MONTHS[unit])
+    return Rule(column, (column,), lambda f: ~(f[column] > most), f"at most {most} {unit} (100 years)",
+                f"correct it; if all times of the file are in another unit, write unit in [endpoints.{name}]")  # fmt: skip
+
+
 def _not_before(earlier: str, later: str, advice: str) -> Rule:
     return Rule(later, (later, earlier), lambda f: ~(f[later] < f[earlier]), f"not before {earlier}", advice)
 
@@ -100,7 +108,7 @@ def _not_after(later: str, earlier: str, advice: str) -> Rule:
 def _key_rules(plan: Plan) -> Iterator[Rule]:
     key = plan.cohort.id
     yield _present(key, "a patient key in every row", "give the patient a key")
-    yield Rule(key, (key,), lambda f: ~(f[key].notna() & f[key].duplicated(keep=False)), "one row a patient",
+    yield Rule(key, (key,), lambda f: ~(f[key].notna() & f[key].str.casefold().duplicated(keep=False)), "one row a patient",
                "the same patient stands in these rows: keep one")  # fmt: skip
     yield _present("setting", "a setting in every row", "say whether the patient is adjuvant or unresectable")
 
@@ -114,8 +122,8 @@ def _range_rules(plan: Plan) -> Iterator[Rule]:
 def _endpoint_rules(plan: Plan) -> Iterator[Rule]:
     """Time zero first, then the last contact, the last look, the death, and at last who was followed at all."""
     by_dates = [recipe for recipe in plan.endpoints.values() if recipe.from_dates]
-    for recipe in plan.endpoints.values():
-        yield from [] if recipe.from_dates else _pair_rules(plan, recipe)
+    for name, recipe in plan.endpoints.items():
+        yield from [] if recipe.from_dates else _pair_rules(plan, name, recipe)
     for start in dict.fromkeys(recipe.start for recipe in by_dates):
         own = [recipe for recipe in by_dates if recipe.start == start]
         yield _present(start, "a date in every row", f"time zero of {own[0].label} is needed for every patient")
@@ -125,18 +133,24 @@ def _endpoint_rules(plan: Plan) -> Iterator[Rule]:
     if contact:
         advice = "nothing is known after the last contact: correct one of the two dates"
         yield from _last(contact, [column for column in dates if column != contact], advice)
-    for recipe in by_dates:
+    for name, recipe in plan.endpoints.items():
         for label, event in recipe.events.items():
             if label not in recipe.terminal and isinstance(event, str) and recipe.last_seen:
                 yield _not_after(event, recipe.last_seen, "an event can't follow the day when the patient was last seen for it: "
-                                                          "correct one of the two dates")  # fmt: skip
+                                 f"correct one of the two dates{_or_terminal(name, recipe, label)}")  # fmt: skip
     deaths = {event for recipe in by_dates for label, event in recipe.events.items() if label in recipe.terminal and isinstance(event, str)}
     for death in sorted(deaths):
         yield from _last(death, [column for column in dates if column not in (*deaths, contact)], "it lies after the death: correct one of the two dates")
     for name, recipe in plan.endpoints.items():
         yield _followed(Endpoint.of(plan, name))
         if recipe.entry:
+            yield _present(recipe.entry, "the date of entry in every row", "the date of entry is missing: give it, or leave entry out of the plan")
             yield _enters(Endpoint.of(plan, name), recipe.entry)
+
+
+def _or_terminal(name: str, recipe: EndpointPlan, label: str) -> str:
+    """Advice for an endpoint without a terminal event, which may be a death under another name."""
+    return "" if set(recipe.terminal) & set(recipe.events) else f'; if "{label}" is a death, write terminal = ["{label}"] in [endpoints.{name}]'
 
 
 def _last(last: str, others: list[str], advice: str) -> Iterator[Rule]:
@@ -160,24 +174,27 @@ def _start_rules(start: str, recipes: list[EndpointPlan]) -> Iterator[Rule]:
         yield _not_before(start, seen, "negative follow-up: correct one of the two dates")
 
 
-def _pair_rules(plan: Plan, recipe: EndpointPlan) -> Iterator[Rule]:
+def _pair_rules(plan: Plan, name: str, recipe: EndpointPlan) -> Iterator[Rule]:
     seen = recipe.last_seen
     for label, event in recipe.events.items():
         if not isinstance(event, TimedFlag):
             continue
         yield _not_negative(event.time)
+        yield _not_endless(event.time, name, recipe.unit)
         yield _present(event.flag, "a flag in every row", "say whether the event happened")
         yield _present(event.time, "a time in every row", "absent follow-up: give the time until which the patient was followed")
         if seen and label not in recipe.terminal:
             yield _event_seen(event, seen, plan)
     if seen:
         yield _not_negative(seen)
+    for column in filter(None, (seen, recipe.entry)):
+        yield _not_endless(column, name, recipe.unit)
 
 
 def _event_seen(event: TimedFlag, seen: str, plan: Plan) -> Rule:
-    level = plan.columns[event.flag].levels.get(event.code, "") if event.flag in plan.columns else ""
+    happened = plan.holds(event)
     return Rule(event.time, (event.time, event.flag, seen),
-                lambda f: ~(flag_set(f[event.flag], level) & (f[event.time] > f[seen])),
+                lambda f: ~((f[event.flag] == happened) & (f[event.time] > f[seen])),
                 f"an event not after {seen}", "an event after the last look: correct one of the two times")  # fmt: skip
 
 

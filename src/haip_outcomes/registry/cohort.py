@@ -11,7 +11,8 @@ import pandas as pd
 from haip_outcomes.errors import EndpointError, Problem, did_you_mean
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.registry.endpoints import Endpoint
-from haip_outcomes.registry.plan import SETTINGS, Plan
+from haip_outcomes.registry.plan import Plan
+from haip_outcomes.registry.plan_parts import SETTINGS
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 
@@ -82,9 +83,11 @@ class Cohort:
         ------
         EndpointError : the mask is not boolean, has missing values or another length, or leaves nobody.
         """
-        if not because.strip():
+        if not isinstance(because, str) or not because.strip():
             raise EndpointError('An exclusion needs a reason: where(..., because="no follow-up imaging").')
         if isinstance(mask, pd.Series):
+            if not mask.index.is_unique:
+                raise EndpointError("The mask's index has duplicates: give it the index of cohort.frame.")
             absent = ~self.frame.index.isin(mask.index)
             if absent.any():
                 raise EndpointError(f"The mask has no value for {plural(int(absent.sum()), 'patient')}: give it the index of cohort.frame.")

@@ -9,10 +9,12 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import plural
-from haip_outcomes.registry.plan import EndpointPlan, Plan, TimedFlag
+from haip_outcomes.registry.plan import Plan
+from haip_outcomes.registry.plan_parts import EndpointPlan, TimedFlag
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 DAYS_A_MONTH = 365.25 / 12
+MONTHS = {"days": 1 / DAYS_A_MONTH, "weeks": 7 / DAYS_A_MONTH, "months": 1.0, "years": 12.0}  # of a unit
 LATE_DEATH_DAYS = 180
 
 
@@ -22,13 +24,13 @@ class Endpoint:
 
     The earliest event counts; at a tie the plan's order decides. Without an event a patient is censored at
     `last_seen` (for pairs without it, at the earliest of the times). A terminal event, death, counts on its own
-    date, also after `last_seen`.
+    date, also after `last_seen`. Times are months, whatever the unit in which the file keeps them.
     """
 
     name: str
     plan: EndpointPlan
     time_zero: str
-    events: tuple[tuple[str, str | TimedFlag, str], ...]  # name, columns, label of the flag's event level
+    events: tuple[tuple[str, str | TimedFlag, str | float], ...]  # name, columns, what the flag holds when it happened
 
     @classmethod
     def of(cls, plan: Plan, name: str) -> Endpoint:
@@ -36,11 +38,8 @@ class Endpoint:
         recipe = plan.endpoints[name]
         words = recipe.time_zero or (plan.label(recipe.start) if recipe.from_dates else recipe.start)
         words = words if words[1:2].isupper() else words[:1].lower() + words[1:]
-        events = []
-        for label, event in recipe.events.items():
-            levels = plan.columns[event.flag].levels if isinstance(event, TimedFlag) and event.flag in plan.columns else {}
-            events.append((label, event, levels.get(event.code, "") if isinstance(event, TimedFlag) else ""))
-        return cls(name=name, plan=recipe, time_zero=words, events=tuple(events))
+        events = tuple((label, event, plan.holds(event) if isinstance(event, TimedFlag) else "") for label, event in recipe.events.items())
+        return cls(name=name, plan=recipe, time_zero=words, events=events)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -51,11 +50,11 @@ class Endpoint:
 
     def times(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
         """The time of each event (missing where it did not happen) and of the last look, in months from time zero."""
-        happened = {label: self._event_time(frame, event, level) for label, event, level in self.events}
+        happened = {label: self._event_time(frame, event, value) for label, event, value in self.events}
         if self.plan.last_seen:
             seen = self._since_start(frame, self.plan.last_seen)
         else:
-            seen = pd.DataFrame({e.time: frame[e.time] for _, e, _ in self.events if isinstance(e, TimedFlag)}).min(axis=1)
+            seen = pd.DataFrame({e.time: self._since_start(frame, e.time) for _, e, _ in self.events if isinstance(e, TimedFlag)}).min(axis=1)
         return pd.DataFrame(happened), seen.astype(float)
 
     def late_deaths(self, frame: pd.DataFrame) -> pd.Series:
@@ -91,7 +90,7 @@ class Endpoint:
             data["entry"] = self.entries(frame)
         return TimeToEvent.from_frame(
             data, time="time", state="state", states=[label for label, _, _ in self.events],
-            entry="entry" if self.plan.entry else None, unit=self.plan.unit, label=self.plan.label, time_zero=self.time_zero,
+            entry="entry" if self.plan.entry else None, unit="months", label=self.plan.label, time_zero=self.time_zero,
         )  # fmt: skip
 
     def entries(self, frame: pd.DataFrame) -> pd.Series:
@@ -100,18 +99,13 @@ class Endpoint:
 
     def _since_start(self, frame: pd.DataFrame, column: str) -> pd.Series:
         if not self.plan.from_dates:
-            return frame[column]
+            return frame[column] * MONTHS[self.plan.unit]
         return (frame[column] - frame[self.plan.start]).dt.days / DAYS_A_MONTH
 
-    def _event_time(self, frame: pd.DataFrame, event: str | TimedFlag, level: str) -> pd.Series:
+    def _event_time(self, frame: pd.DataFrame, event: str | TimedFlag, value: str | float) -> pd.Series:
         if isinstance(event, TimedFlag):
-            return frame[event.time].where(flag_set(frame[event.flag], level), np.nan).astype(float)
+            return self._since_start(frame, event.time).where(frame[event.flag] == value, np.nan).astype(float)
         return self._since_start(frame, event).astype(float)
 
     def __repr__(self) -> str:
         return f"Endpoint {self.name}: {self.plan.label}, {plural(len(self.events), 'event')}, since {self.time_zero}"
-
-
-def flag_set(flag: pd.Series, level: str) -> pd.Series:
-    """True where a flag says that the event happened: its level's label, or 1 for a flag without levels."""
-    return (flag == level) if level else (flag == 1)

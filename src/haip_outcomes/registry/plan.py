@@ -6,176 +6,26 @@ import hashlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from haip_outcomes.errors import PlanError, did_you_mean
-
-SETTINGS = ("adjuvant", "unresectable", "comparator")
-Setting = Literal["adjuvant", "unresectable", "comparator"]
-Kind = Literal["category", "number", "date", "text"]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ConstantSetting(_Part):
-    """One setting for the whole file: `setting = { value = "comparator" }`."""
-
-    value: Setting
+from haip_outcomes.registry.plan_parts import (
+    AnalysisPlan,
+    BenchmarkPlan,
+    CohortPlan,
+    ColumnPlan,
+    EndpointPlan,
+    MissingPlan,
+    Part,
+    ProgrammePlan,
+    TimedFlag,
+)
+from haip_outcomes.registry.plan_words import explained
 
 
-class CohortPlan(_Part):
-    """`[cohort]`: whose patients these are and which columns say so."""
-
-    name: str
-    id: str
-    setting: str | ConstantSetting
-    setting_levels: dict[str, Setting] = Field(default_factory=dict)
-    centre: str | None = None
-    overlap: tuple[str, ...] = ()
-    synthetic: bool = False
-    caution: str = ""
-    sheet: str | None = None
-    date_format: str = "%Y-%m-%d"
-    last_contact: str | None = None
-
-
-class ColumnPlan(_Part):
-    """`[columns.NAME]`: what a column holds and what it is called in print."""
-
-    label: str = ""
-    kind: Kind | None = None
-    levels: dict[str, str] = Field(default_factory=dict)
-    range: tuple[float, float] | None = None
-    unit: str = ""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> ColumnPlan:
-        if self.levels and self.kind not in (None, "category"):
-            raise ValueError(f'levels belong to a category, and kind is "{self.kind}"')
-        if self.range and self.kind not in (None, "number"):
-            raise ValueError(f'a range belongs to a number, and kind is "{self.kind}"')
-        if self.range and self.range[0] > self.range[1]:
-            raise ValueError("the range must be [lowest, highest]")
-        if self.levels and self.range:
-            raise ValueError("levels make a category and a range makes a number: keep one of them")
-        return self
-
-    @property
-    def resolved(self) -> Kind:
-        """The kind, told by levels or range where it is not written."""
-        return self.kind or ("category" if self.levels else "number" if self.range else "text")
-
-
-class MissingPlan(_Part):
-    """`[missing]`: codes that mean "not known", besides an empty cell."""
-
-    codes: tuple[str, ...] = ()
-
-
-class TimedFlag(_Part):
-    """An event kept as a duration and a flag: the time runs from time zero; `code` says that it happened."""
-
-    time: str
-    flag: str
-    code: str = "1"
-
-
-class EndpointPlan(_Part):
-    """`[endpoints.NAME]`: time zero, the events, and until when a patient without one was seen.
-
-    With dates, `start`, `last_seen` and the events are date columns. With (time, flag) pairs, `start` says in
-    words what time zero was ("liver resection").
-    """
-
-    label: str
-    start: str
-    events: dict[str, str | TimedFlag] = Field(min_length=1)
-    last_seen: str | None = None
-    entry: str | None = None
-    time_zero: str = ""
-    terminal: tuple[str, ...] = ("Death",)
-    unit: str = "months"
-
-    @model_validator(mode="after")
-    def _coherent(self) -> EndpointPlan:
-        timed = [isinstance(event, TimedFlag) for event in self.events.values()]
-        if any(timed) and not all(timed):
-            raise ValueError("all events must be dates, or all must be { time, flag } pairs")
-        if not any(timed) and not self.last_seen:
-            raise ValueError("last_seen is needed: the date column that says until when a patient was followed")
-        if not any(timed) and self.unit != "months":
-            raise ValueError('times made from dates are in months: leave unit out')  # fmt: skip
-        return self
-
-    @property
-    def from_dates(self) -> bool:
-        """True when the recipe is made of date columns, False for (time, flag) pairs."""
-        return all(isinstance(event, str) for event in self.events.values())
-
-
-class AnalysisPlan(_Part):
-    """`[analysis]`: the horizons, the prognostic factors and what may be pooled over settings."""
-
-    times: tuple[float, ...] = (12, 36, 60)
-    factors: tuple[str, ...] = ()
-    multivariable: tuple[str, ...] | None = None
-    groups: tuple[str, ...] = ()
-    pooled: tuple[str, ...] = ()
-    table1: tuple[str, ...] | None = None
-
-    @field_validator("times")
-    @classmethod
-    def _ascending(cls, times: tuple[float, ...]) -> tuple[float, ...]:
-        if not times or any(time <= 0 for time in times) or list(times) != sorted(set(times)):
-            raise ValueError("times must be positive and ascending, for example [12, 36, 60]")
-        return times
-
-
-class ProgrammePlan(_Part):
-    """`[programme.NAME]`: k of n (a column and the level that counts) or a time in days (two date columns)."""
-
-    label: str
-    column: str | None = None
-    level: str = "Yes"
-    start: str | None = None
-    end: str | None = None
-    settings: tuple[Setting, ...] = SETTINGS  # type: ignore[assignment]
-    definition: str = ""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> ProgrammePlan:
-        if (self.column is None) == (self.start is None or self.end is None):
-            raise ValueError("give a column (and the level that counts), or a start and an end date column")
-        return self
-
-
-class BenchmarkPlan(_Part):
-    """`[benchmark]`: the published figures to be judged, named before looking, and the margins of "on a par"."""
-
-    judge: tuple[str, ...] = ()
-    margin: dict[str, float] = Field(default_factory=dict)
-
-    @field_validator("judge")
-    @classmethod
-    def _few(cls, judge: tuple[str, ...]) -> tuple[str, ...]:
-        if len(judge) > 6:
-            raise ValueError(f"at most six figures may be named beforehand, and there are {len(judge)}")
-        return judge
-
-
-class Plan(_Part):
+class Plan(Part):
     """A centre's plan, checked. Build it with `load_plan`."""
 
     def __repr__(self) -> str:
@@ -211,14 +61,15 @@ class Plan(_Part):
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Every column the plan uses and what it must hold: key, setting, date, number, flag, category or text."""
+        """Every column the plan uses and what it must hold: key, setting, date, number, category, text,
+        flag (0 or 1) or code (a flag with codes of its own)."""
         kinds: dict[str, str] = {}
         for name, column in self.columns.items():
             kinds[name] = column.resolved
         for endpoint in self.endpoints.values():
             for name, kind in _endpoint_columns(endpoint):
                 if kind != "flag" or not self.columns.get(name, ColumnPlan()).levels:
-                    kinds[name] = kind
+                    kinds[name] = "code" if kind == "flag" and self.flag_codes(name) != {"1"} else kind
         for item in self.programme.values():
             if item.start and item.end:
                 kinds[item.start] = kinds[item.end] = "date"
@@ -226,23 +77,57 @@ class Plan(_Part):
             kinds[self.cohort.last_contact] = "date"
         if self.cohort.centre:
             kinds.setdefault(self.cohort.centre, "text")
-        if isinstance(self.cohort.setting, str):
-            kinds[self.cohort.setting] = "setting"
+        if self.cohort.setting_column:
+            kinds[self.cohort.setting_column] = "setting"
         kinds[self.cohort.id] = "key"
         return kinds
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Plan:
-        wrong = [f"{where}: {message}" for where, message in self._unknown_names()]
+    def _coherent(self) -> Plan:
+        wrong = [f"{where}: {message}" for where, message in self._contradictions()]
         if wrong:
             raise ValueError("\n".join(wrong))
         return self
 
-    def _unknown_names(self) -> Iterator[tuple[str, str]]:
+    def holds(self, event: TimedFlag) -> str | float:
+        """What the typed column of a flag holds when the event happened: its level's label, its code, or 1."""
+        levels = self.columns.get(event.flag, ColumnPlan()).levels
+        return levels.get(event.code, "") if levels else event.code if self.kinds[event.flag] == "code" else 1.0
+
+    def flag_codes(self, column: str) -> set[str]:
+        """Every code that says of this flag column that an event happened."""
+        return {event.code for _, event in self._timed() if event.flag == column}
+
+    def _timed(self) -> Iterator[tuple[str, TimedFlag]]:
+        for name, endpoint in self.endpoints.items():
+            yield from ((f"[endpoints.{name}] events {label}", event) for label, event in endpoint.events.items() if isinstance(event, TimedFlag))
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        """Names that point at nothing, and what one part of the plan says against another."""
+        yield from self._wrong_columns()
+        yield from self._wrong_programme()
+        yield from self._wrong_endpoints()
+        yield from self._wrong_codes()
+        setting = self.cohort.setting_column
+        if setting == self.cohort.id:
+            yield "[cohort] setting", "the setting can't be the id column"
+        elif setting != "setting" and "setting" in self.kinds:
+            yield "[columns.setting]", 'the name "setting" is kept for the setting itself: give this column another name in the file and here'
+
+    def _wrong_columns(self) -> Iterator[tuple[str, str]]:
         for key in ("factors", "multivariable", "groups", "pooled", "table1"):
             for name in getattr(self.analysis, key) or ():
                 if name not in self.columns:
                     yield f"[analysis] {key}", f'"{name}" has no [columns.{name}]. {did_you_mean(name, self.columns)}'
+                    continue
+                kind = "key" if name == self.cohort.id else self.columns[name].kind or self.kinds[name]
+                refused = {"groups": ("key", "text", "date", "number"), "table1": ("key", "text")}.get(key, ("key", "text", "date"))
+                if kind in refused:
+                    said = "the patients' key" if kind == "key" else "text" if kind == "text" else f"a {kind}"
+                    needed = "a category (levels = { ... })" + ("" if key == "groups" else ' or a number (kind = "number")')
+                    yield f"[analysis] {key}", f'"{name}" is {said}, and only {needed} can stand here'
+
+    def _wrong_programme(self) -> Iterator[tuple[str, str]]:
         for name, item in self.programme.items():
             if item.column is not None and item.column not in self.columns:
                 yield (f"[programme.{name}] column",
@@ -251,13 +136,51 @@ class Plan(_Part):
                 levels = self.columns[item.column].levels.values()
                 if item.level not in levels:
                     yield f"[programme.{name}] level", f'"{item.level}" is not a level. {did_you_mean(item.level, levels)}'
+
+    def _wrong_endpoints(self) -> Iterator[tuple[str, str]]:
+        kept = {self.cohort.id: "the patients' key", self.cohort.setting_column: "the setting"}
+        held: dict[str, tuple[str, str]] = {}  # column: what one part of the plan says that it holds
+        for place, column, kind, unit in self._uses():
+            declared = self.columns.get(column)
+            before, unit_before = held.setdefault(column, (kind, unit))
+            if column in kept:
+                yield place, f'"{column}" must hold a {kind}, and it is {kept[column]}'
+            elif declared and declared.kind and declared.kind != kind and kind != "flag":
+                yield place, f'"{column}" must hold a {kind}, and [columns.{column}] says {declared.kind}'
+            elif before != kind:
+                yield place, f'"{column}" must hold a {kind}, and elsewhere in the plan a {before}'
+            elif unit != unit_before:
+                yield place, f'"{column}" is in {unit}, and elsewhere in the plan in {unit_before}'
+        for name, endpoint in self.endpoints.items():
+            if len(set(map(repr, endpoint.events.values()))) < len(endpoint.events):
+                yield f"[endpoints.{name}] events", "two events are told by the same column: one of them could never happen"
+            if "terminal" in endpoint.model_fields_set:
+                for event in endpoint.terminal:
+                    if event not in endpoint.events:
+                        yield f"[endpoints.{name}] terminal", f'"{event}" is not one of its events. {did_you_mean(event, endpoint.events)}'
+
+    def _uses(self) -> Iterator[tuple[str, str, str, str]]:
+        """Where a column is used outside [columns] and [analysis], what it must hold there, and in which unit."""
         for name, endpoint in self.endpoints.items():
             for column, kind in _endpoint_columns(endpoint):
-                declared = self.columns.get(column)
-                if declared and declared.kind and declared.kind != kind and kind != "flag":
-                    yield f"[endpoints.{name}]", f'"{column}" must hold a {kind}, and [columns.{column}] says {declared.kind}'
-        if isinstance(self.cohort.setting, str) and self.cohort.setting == self.cohort.id:
-            yield "[cohort] setting", "the setting can't be the id column"
+                yield f"[endpoints.{name}]", column, kind, endpoint.unit if kind == "number" else ""
+        for name, item in self.programme.items():
+            yield from ((f"[programme.{name}]", column, "date", "") for column in (item.start, item.end) if column)
+        if self.cohort.last_contact:
+            yield "[cohort] last_contact", self.cohort.last_contact, "date", ""
+
+    def _wrong_codes(self) -> Iterator[tuple[str, str]]:
+        """Codes of flags that are not levels, and codes that mean both a level and "not known"."""
+        for place, event in self._timed():
+            levels = self.columns.get(event.flag, ColumnPlan()).levels
+            if levels and event.code not in levels:
+                yield place, f'code "{event.code}" is not a level of {event.flag}: write code = with one of {", ".join(levels)}'
+        meant = {f"a level of {name}": set(column.levels) for name, column in self.columns.items()}
+        meant |= {"a setting": set(self.cohort.setting_levels)}
+        meant |= {f"what {event.flag} holds when the event happened": {event.code} for _, event in self._timed()}
+        for what, codes in meant.items():
+            for code in sorted(filter(self.missing.covers, codes)):
+                yield "[missing] codes", f'"{code}" is also {what}: it can\'t mean "not known" as well'
 
 
 def _endpoint_columns(endpoint: EndpointPlan) -> Iterator[tuple[str, str]]:
@@ -291,11 +214,12 @@ def load_plan(path: str | Path) -> Plan:
         raise PlanError(f"There is no plan at {path}. A plan is a text file that says what your columns mean; "
                         "start from cohorts/demo_centre/plan.toml.")  # fmt: skip
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise PlanError(f"{path.name} is not a text file in UTF-8. Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path.name} is not valid TOML: {error}. Text stands in quotes, lists in [ ].") from None
+        raise PlanError(f"{path.name} is not valid TOML: {error}. Text stands in straight quotes, lists in [ ]; a column's name "
+                        'with anything but letters, digits, - and _ stands in quotes too: [columns."a/b"].') from None
     plan = make_plan(content, path.name)
     plan._sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return plan
@@ -306,31 +230,6 @@ def make_plan(content: dict[str, Any], name: str = "plan") -> Plan:
     try:
         return Plan.model_validate(content)
     except ValidationError as error:
-        lines = [line for detail in error.errors() for line in _explained(detail)]
+        lines = explained(error, known=tuple(Plan.model_fields))
         n = len(lines)
         raise PlanError("\n".join([f"{n} problem{'s' if n > 1 else ''} in {name}:", *(f"  {line}" for line in lines)])) from None
-
-
-_PARTS: dict[str, type[BaseModel]] = {
-    "cohort": CohortPlan, "columns": ColumnPlan, "missing": MissingPlan, "endpoints": EndpointPlan,
-    "analysis": AnalysisPlan, "programme": ProgrammePlan, "benchmark": BenchmarkPlan,
-}  # fmt: skip
-
-
-def _explained(detail: Any) -> list[str]:
-    """One pydantic error in a surgeon's words, with its place in the file."""
-    where = [str(part) for part in detail["loc"] if part not in ("str", "TimedFlag", "ConstantSetting")]
-    table = where[0] if where else ""
-    depth = 2 if table in ("columns", "endpoints", "programme") else 1
-    place = " ".join(filter(None, [f"[{'.'.join(where[:depth])}]" if where else "", ".".join(where[depth:])]))
-    if detail["type"] == "extra_forbidden":
-        known = _PARTS[table].model_fields if len(where) > 1 and table in _PARTS else Plan.model_fields
-        return [f"{place}: there is no such key. {did_you_mean(where[-1], known)}"]
-    if detail["type"] == "missing":
-        return [f"{place}: is needed and is not there"]
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "value_error" and not where:
-        return message.split("\n")
-    if detail["type"] == "literal_error":
-        return [f"{place}: {detail['input']!r} is not one of {detail['ctx']['expected']}"]
-    return [f"{place}: {message[0].lower()}{message[1:]}"]

@@ -25,7 +25,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A sentence or two. `kind` is "text", "note", "key" (not to be missed) or "beside" (a published figure)."""
+    """A sentence or two. `kind` is "text", "note" (smaller) or "key" (not to be missed)."""
 
     text: str
     kind: str = "text"
@@ -39,6 +39,16 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """A line of the first screen: a published figure that the plan names, this centre's number, the published one, the word."""
+
+    question: str
+    here: str
+    published: str
+    word: str
+
+
 Block = Heading | Paragraph | Table | Drawing | Refusal
 
 
@@ -50,7 +60,7 @@ class Chapter:
     title: str
     blocks: list[Block] = field(default_factory=list)
     headlines: list[tuple[str, str, str]] = field(default_factory=list)
-    verdicts: list[tuple[str, str]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     answer: str = ""
     figures_shown: list[str] = field(default_factory=list)  # published figures that stand beside a result of this chapter
     records: list[pd.DataFrame] = field(default_factory=list)

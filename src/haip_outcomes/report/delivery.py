@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from haip_outcomes.benchmark.comparison import Comparison
@@ -18,26 +20,28 @@ def delivery(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Pr
     chapter = Chapter("delivery", "Safety and delivery")
     if not cohort.plan.programme:
         chapter.refuse("complications and delivery", "the plan has no [programme] entries.")
-    asked = (*cohort.plan.programme, "first_cycle_not_delivered")
+    parts = dict(counts)
     for setting, _, title in by_setting(cohort):
-        chapter.heading(title)
-        found = counts[setting]
-        if len(found.tidy()):
-            chapter.show(proportions_table(found), f"safety_and_delivery_{setting}")
-            _record(found, setting, chapter)
-        for reason in found.refused:
+        for reason in counts[setting].refused:
             chapter.refuse("death within 90 days", reason, setting)
-        headline = [row for row in found.tidy().to_dict("records") if row["statistic"] == "proportion" and row["outcome"] != EARLY and row["n"]]
-        for row in headline[:3]:
-            chapter.headline(title, row["label"], k_of_n(row))
-        beside(comparison, setting, asked, chapter)
+        rows = counts[setting].tidy().to_dict("records")
+        for row in [row for row in rows if row["statistic"] == "proportion" and row["outcome"] != EARLY and row["n"]][:3]:
+            chapter.headline(title, str(row["label"]), k_of_n(row))
     if len(cohort.settings) > 1 and cohort.plan.programme:
-        chapter.heading("Whole programme")
-        found = proportions(cohort, together=True)
-        chapter.show(proportions_table(found), "safety_and_delivery_all")
-        _record(found, "all", chapter)
-        beside(comparison, "both", asked, chapter)
+        parts["all"] = proportions(cohort, together=True)
+    for setting, found in parts.items():
+        _record(found, setting, chapter)
+    if any(len(found.frame) for found in parts.values()):
+        chapter.show(proportions_table(_together(list(parts.values()))), "safety_and_delivery")
+    beside(comparison, (*cohort.settings, "both"), (*cohort.plan.programme, "first_cycle_not_delivered"), chapter)
     return chapter
+
+
+def _together(parts: list[Proportions]) -> Proportions:
+    """All in one table: a question, below it each setting, then all of them where it is asked in more than one."""
+    frame = pd.concat([part.frame for part in parts if len(part.frame)], ignore_index=True).drop_duplicates(["outcome", "group"])
+    order = {name: i for i, name in enumerate(frame["outcome"].drop_duplicates())}
+    return replace(parts[0], frame=frame.sort_values("outcome", key=lambda names: names.map(order), kind="stable", ignore_index=True))
 
 
 def _record(found: Proportions, setting: str, chapter: Chapter) -> None:

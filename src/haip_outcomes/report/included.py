@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from haip_outcomes.formatting import count, median
+from haip_outcomes.formatting import count, listed, median
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
-from haip_outcomes.report.words import by_setting, setting_title
+from haip_outcomes.report.words import by_setting, setting_title, small
 from haip_outcomes.survival.kaplan_meier import follow_up
 from haip_outcomes.tables.baseline import baseline_frame, baseline_table
 from haip_outcomes.tables.table import Table
@@ -20,24 +20,24 @@ def included(cohort: Cohort) -> Chapter:
     for setting, part, title in by_setting(cohort):
         with chapter.attempt("median follow-up", setting):
             _follow_up(part, setting, title, chapter)
-    _missing(cohort, chapter)
-    with chapter.attempt("Table 1"):
+    with chapter.attempt("patient characteristics"):
         by = "setting" if len(cohort.settings) > 1 else None
         chapter.show(baseline_table(cohort, by=by), "table1_characteristics")
         chapter.record(baseline_frame(cohort, by=by), setting="all", analysis="characteristics", quantity="")
+    _missing(cohort, chapter)
     return chapter
 
 
 def _flow(cohort: Cohort, chapter: Chapter) -> None:
     flow = cohort.flow()
-    per_setting = [(setting_title(s, len(p)).split(" (")[0], str(len(p)), "", "") for s, p, _ in by_setting(cohort)]
-    rows = [("Rows in the file", str(flow["n"].iloc[0]), "", "")]
-    rows += [("Left out", "", str(row["excluded"]), str(row["because"])) for row in flow.to_dict("records") if row["step"] == "left out"]
-    rows += [("Analysed", str(len(cohort)), "", ""), *per_setting]
+    per_setting = [(setting_title(s, len(p)).split(" (")[0], str(len(p))) for s, p, _ in by_setting(cohort)]
+    rows = [("Rows in the file", str(flow["n"].iloc[0]))]
+    rows += [(f"Left out: {row['because']}", str(row["excluded"])) for row in flow.to_dict("records") if row["step"] == "left out"]
+    rows += [("Analysed", str(len(cohort))), *per_setting]
     total = int(flow["excluded"].sum())
     note = f"{flow['n'].iloc[0]} rows in = {len(cohort)} analysed + {total} left out."
-    table = Table("flow", "Patient flow", ("Step", "Patients", "Left out", "Because"), tuple(rows), (note,),
-                  indents=(*[0] * (len(rows) - len(per_setting)), *[1] * len(per_setting)), text_columns=(3,))  # fmt: skip
+    table = Table("flow", "Patient flow", ("Step", "Patients"), tuple(rows), (note,),
+                  indents=(*[0] * (len(rows) - len(per_setting)), *[1] * len(per_setting)))  # fmt: skip
     chapter.show(table, "patient_flow")
     left = flow["step"] == "left out"
     frame = pd.DataFrame({"group": flow["step"].where(~left, "left out: " + flow["because"]), "n": flow["excluded"].where(left, flow["n"])})
@@ -66,16 +66,24 @@ def _missing(cohort: Cohort, chapter: Chapter) -> None:
         return
     groups = [(title.split(" (")[0], setting, part) for setting, part, title in by_setting(cohort)]
     rows, records = [], []
+    complete: list[str] = []
     for column in columns:
-        cells = []
+        cells: list[str] = []
+        total = 0
         for title, setting, part in groups:
             if setting not in asked.get(column, (setting,)):
                 cells.append("not asked")
                 continue
             missing = int(part[column].isna().sum())
+            total += missing
             cells.append(count(missing, len(part)))
             records.append({"term": column, "group": title, "n": len(part), "n_event": missing})
-        rows.append((cohort.plan.label(column), *cells))
-    table = Table("missing_values", "Missing values", ("Column", *(f"{title} (n = {len(part)})" for title, _, part in groups)), tuple(rows), ("Patients without a value.",))  # fmt: skip
+        if total:
+            rows.append((cohort.plan.label(column), *cells))
+        else:
+            complete.append(cohort.plan.label(column) if not complete else small(cohort.plan.label(column)))
+    notes = ["Patients without a value.", *([f"Complete: {listed(complete)}."] if complete else [])]
+    table = Table("missing_values", "Missing values", ("Column", *(f"{title} (n = {len(part)})" for title, _, part in groups)),
+                  tuple(rows) or (("Nothing is missing", *["0"] * len(groups)),), tuple(notes))  # fmt: skip
     chapter.show(table, "missing_values")
     chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value")

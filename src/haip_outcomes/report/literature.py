@@ -6,17 +6,27 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from haip_outcomes.benchmark.comparison import UNNAMED, Comparison, compare
-from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS
+from haip_outcomes.benchmark.comparison import Compared, Comparison, compare
+from haip_outcomes.benchmark.verdicts import (
+    DIFFERS,
+    NOT_COMPARABLE,
+    NOT_JUDGED,
+    SAME_PATIENTS,
+    TOO_FEW,
+    WORSE,
+)
 from haip_outcomes.errors import EndpointError, FitError, HaipError
 from haip_outcomes.figures.forest import plot_comparisons
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.registry.cohort import Cohort
-from haip_outcomes.report.content import Chapter
-from haip_outcomes.tables.comparisons import comparison_table, shown, title_of, value_text
+from haip_outcomes.report.content import Chapter, Verdict
+from haip_outcomes.report.side_by_side import side_by_side
+from haip_outcomes.report.words import small
+from haip_outcomes.tables.comparisons import shown, title_of, value_text
 from haip_outcomes.tables.table import Table
 
 AGAINST = "Against the literature"
+_UNDECIDED = (TOO_FEW, NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS)
 
 
 def compared(cohort: Cohort) -> tuple[Comparison | None, HaipError | None]:
@@ -27,27 +37,12 @@ def compared(cohort: Cohort) -> tuple[Comparison | None, HaipError | None]:
         return None, error
 
 
-def beside(comparison: Comparison | None, setting: str, endpoints: tuple[str, ...], chapter: Chapter) -> None:
+def beside(comparison: Comparison | None, settings: tuple[str, ...], endpoints: tuple[str, ...], chapter: Chapter) -> None:
     """The published figures that a result can be compared with, right beside it."""
-    ids = comparison.beside(setting, endpoints) if comparison is not None else []
+    ids = [name for setting in settings for name in comparison.beside(setting, endpoints)] if comparison is not None else []
     if comparison is not None and ids:
         chapter.figures_shown += ids
-        chapter.show(_beside_table(comparison, ids, "Beside the literature"), f"beside_{chapter.key}_{setting}_{endpoints[0]}")
-
-
-def _beside_table(comparison: Comparison, ids: list[str], title: str) -> Table:
-    rows: list[tuple[str, ...]] = []
-    for one, numbers in shown(comparison, ids):
-        n = f", n = {one.figure.n}" if one.figure.n else ""
-        here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
-        rows.append((title_of(one), f"{one.figure.printed} ({one.short}{n})", here, _word(one.verdict, one.reason)))
-    note = ("Not judged: not among the figures that the plan names, so shown without a verdict.",)
-    return Table("beside", title, ("Published figure", "Published", "This centre (95% CI)", "Verdict"), tuple(rows),
-                 note if any(row[3] == NOT_JUDGED for row in rows) else (), text_columns=(1, 2, 3))  # fmt: skip
-
-
-def _word(verdict: str, reason: str) -> str:
-    return NOT_JUDGED if verdict == NOT_JUDGED and reason == UNNAMED else f"{verdict}: {reason}" if reason else verdict
+        chapter.show(side_by_side(comparison, ids, "Beside the literature"), f"beside_{chapter.key}_{'_'.join(settings)}_{endpoints[0]}")
 
 
 def literature(comparison: Comparison | None, refused: HaipError | None, before: Sequence[Chapter] = ()) -> Chapter:
@@ -58,49 +53,63 @@ def literature(comparison: Comparison | None, refused: HaipError | None, before:
         return chapter
     chapter.answer = _answer(comparison)
     chapter.say(comparison.summary[0])
-    for one in comparison.judged:
-        word = f"{one.verdict[:1].upper()}{one.verdict[1:]}"
-        chapter.say(one.sentence, "key")
-        chapter.verdicts.append((word, _after(one.sentence, word)))
+    chapter.verdicts += [_verdict(comparison, one) for one in sorted(comparison.judged, key=_urgency)]
     judged = [one.figure.id for one in comparison.judged if one.answers]
     if judged:
         chapter.show(plot_comparisons(comparison), "against_the_literature")
-        chapter.show(comparison_table(comparison, judged), "against_the_literature")
+        table = side_by_side(comparison, judged, "This centre beside the published figures that the plan names", differences=True)
+        chapter.show(table, "against_the_literature")
+    for one in comparison.judged:
+        chapter.say(_reading(one), "note")
     told = {*judged, *(figure for other in before for figure in other.figures_shown)}
     others = [one.figure.id for one in comparison.compared if one.answers and one.figure.id not in told]
     if others:
-        chapter.show(_beside_table(comparison, others, "Other published figures beside this centre"), "other_figures")
+        chapter.show(side_by_side(comparison, others, "Other published figures beside this centre"), "other_figures")
     chapter.show(_not_compared(comparison), "not_compared")
     _record(comparison, chapter)
     return chapter
 
 
 def _answer(comparison: Comparison) -> str:
-    """The first screen's sentence: how many of the figures named beforehand got which word."""
+    """The first screen's sentence: what is worse, and how many of the plan's figures got which word."""
     named = comparison.judged
     if not named:
-        return "No published figure is judged: the plan names none that may be ([benchmark] judge)."
-    found = [one.verdict for one in named]
-    words = sorted(dict.fromkeys(found), key=lambda word: (word in (NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS), -found.count(word)))
-    return f"Of {plural(len(named), 'published figure')} that the plan names: {listed([f'{found.count(word)} {word}' for word in words])}."
+        return "Not judged: the plan names no published figures to be judged by ([benchmark] judge)."
+    found = [one.verdict for one in sorted(named, key=_urgency)]
+    worse = [small(title_of(one)) for one in named if WORSE in one.verdict]
+    decided = any(word not in _UNDECIDED for word in found)
+    first = f"Worse than expected: {'; '.join(worse)}." if worse else "Nothing is worse than expected." if decided else "Nothing could be judged."
+    counts = listed([f"{found.count(word)} {word}" for word in dict.fromkeys(found)])
+    return f"{first} Of {plural(len(named), 'published figure')} that the plan names: {counts}."
 
 
-def _after(sentence: str, word: str) -> str:
-    """A comparison's sentence without its verdict, which stands before it on the first screen."""
-    before, found, reason = sentence.partition(f" {word}: ")
-    return f"{before} {reason[:1].upper()}{reason[1:]}" if found else sentence.replace(f" {word}.", "")
+def _urgency(one: Compared) -> int:
+    """What deserves a look first."""
+    return 0 if WORSE in one.verdict or DIFFERS in one.verdict else 2 if one.verdict in _UNDECIDED else 1
+
+
+def _verdict(comparison: Comparison, one: Compared) -> Verdict:
+    numbers = next(shown(comparison, [one.figure.id]))[1] if one.answers else ()
+    here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
+    n = f", n = {one.figure.n}" if one.figure.n else ""
+    return Verdict(title_of(one), here or "-", f"{one.figure.printed} ({one.short}{n})", one.verdict)
+
+
+def _reading(one: Compared) -> str:
+    """Why a figure got its word, and what has to be read with it."""
+    why = f" {one.reason[:1].upper()}{one.reason[1:]}." if one.reason else ""
+    return " ".join([f"{title_of(one)}, {one.short}: {one.verdict}.{why}", *one.remarks])
 
 
 def _not_compared(comparison: Comparison) -> Table:
     """Why the other figures can't stand beside this centre: a row a kind of reason; results.csv has each figure's own."""
-    reasons: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
     for one in comparison.compared:
         if one.answers is None:
-            reasons.setdefault(one.kind, []).append(one.figure.id)
-    rows = tuple((f"{kind[:1].upper()}{kind[1:]}", str(len(ids)), ", ".join(ids)) for kind, ids in sorted(reasons.items(), key=lambda item: -len(item[1])))
-    total = sum(len(ids) for ids in reasons.values())
-    return Table("not_compared", f"Why {plural(total, 'published figure')} can't be compared with this centre", ("Reason", "Figures", "Which"),
-                 rows, ("results.csv has the reason of each figure in full.",), text_columns=(2,))  # fmt: skip
+            counts[one.kind] = counts.get(one.kind, 0) + 1
+    rows = tuple((f"{kind[:1].upper()}{kind[1:]}", str(k)) for kind, k in sorted(counts.items(), key=lambda item: -item[1]))
+    return Table("not_compared", f"Why {plural(sum(counts.values()), 'published figure')} can't be compared with this centre", ("Reason", "Figures"),
+                 rows, ("results.csv names each figure with its reason in full.",))  # fmt: skip
 
 
 def _record(comparison: Comparison, chapter: Chapter) -> None:

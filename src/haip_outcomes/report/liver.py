@@ -7,16 +7,16 @@ import pandas as pd
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
-from haip_outcomes.formatting import count, median, number, p_value, percent, plural
+from haip_outcomes.formatting import count, median, number, percent, plural
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
-from haip_outcomes.report.words import by_setting, months, rows_of, small
+from haip_outcomes.report.nested import nested
+from haip_outcomes.report.words import by_setting, months, rows_of, small, test_words
 from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
 from haip_outcomes.survival.comparisons import gray
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
-from haip_outcomes.survival.results import TestResult
 from haip_outcomes.survival.time_to_event import TimeToEvent
 from haip_outcomes.tables.outcomes import answered, incidence_table
 from haip_outcomes.tables.table import Table
@@ -35,13 +35,13 @@ def liver_events(cohort: Cohort, comparison: Comparison | None) -> Chapter:
         if _planned("liver", "time to liver progression or recurrence", part, setting, chapter):
             _liver(part, setting, title, chapter)
         endpoint = {"unresectable": "time_to_liver_progression"}.get(setting, "hepatic_recurrence")
-        beside(comparison, setting, (endpoint,), chapter)
+        beside(comparison, (setting,), (endpoint,), chapter)
         if "hepatic_pfs" in part.plan.endpoints:
             with chapter.attempt("hepatic progression-free survival", setting):
                 _composite(part, setting, chapter)
         if _planned("first_site", "first site of progression or recurrence", part, setting, chapter):
             _first_site(part, setting, title, chapter)
-        beside(comparison, setting, ("extrahepatic_recurrence",), chapter)
+        beside(comparison, (setting,), ("extrahepatic_recurrence",), chapter)
     return chapter
 
 
@@ -59,9 +59,9 @@ def _liver(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
         curve = survival_curve(tte.only(cause))
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
+        chapter.show(plot_survival(curve), f"liver_free_{setting}", setting)
+        chapter.show(plot_cumulative_incidence(incidence, cause=cause), f"liver_incidence_{setting}", setting)
         chapter.show(medians_table({"": curve}, tte.label), f"liver_medians_{setting}")
-        chapter.show(plot_survival(curve, width="double"), f"liver_free_{setting}", setting)
-        chapter.show(plot_cumulative_incidence(incidence, cause=cause, width="double"), f"liver_incidence_{setting}", setting)
         chapter.show(incidence_table(incidence, times), f"liver_incidence_{setting}")
         for method in ("brookmeyer-crowley", "standard-error"):
             chapter.record(curve.median(method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
@@ -103,14 +103,13 @@ def medians_table(curves: dict[str, SurvivalCurve], label: str, name: str = "med
 
 def _liver_headline(curve: SurvivalCurve, incidence: CumulativeIncidence, cause: str, title: str, times: tuple[float, ...], chapter: Chapter) -> None:
     found = curve.median().iloc[0]
-    chapter.headline(title, f"{curve.label}, median {curve.unit} since {curve.time_zero} (deaths censored)",
-                     median(found["estimate"], found["conf_low"], found["conf_high"]))  # fmt: skip
+    chapter.headline(title, f"{curve.label}, median {curve.unit} (deaths censored)", median(found["estimate"], found["conf_low"], found["conf_high"]))
     at = answered(incidence.at(list(times)))
     own = at[at["outcome"] == cause]
     if len(own):
         row = own.iloc[0]
-        chapter.headline(title, "Liver event within (death competing)",
-                         f"{months(row['time'])} {curve.unit}: {percent(row['estimate'], row['conf_low'], row['conf_high'])}")  # fmt: skip
+        chapter.headline(title, f"{curve.label} within {months(row['time'])} {curve.unit} (deaths competing)",
+                         percent(row["estimate"], row["conf_low"], row["conf_high"]))  # fmt: skip
 
 
 def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> None:
@@ -162,20 +161,22 @@ def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> Non
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
         counts = tte.counts
-        told = ", ".join(f"{name[:1].lower()}{name[1:]} {count(k, tte.n)}" for name, k in counts.items())
-        chapter.say(f"{tte.label}, first event of {plural(tte.n, 'patient')}: {told}.")
-        chapter.headline(title, "First event", told)
+        told = ", ".join(f"{small(name) if name != 'censored' else 'none so far'} {count(k, tte.n)}" for name, k in counts.items())
+        chapter.say(f"{tte.label}, the first event of {plural(tte.n, 'patient')}: {told}.")
+        chapter.headline(title, tte.label, told)
         chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n, "n_event": list(counts.values())}), setting=setting,
                        analysis=tte.label, quantity="first events")  # fmt: skip
-        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"first_site_{setting}", setting)
-        chapter.show(incidence_table(incidence, times), f"first_site_{setting}")
+        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0]), f"first_site_{setting}", setting)
         record_incidence(incidence, times, setting, tte.label, chapter)
-    for group in part.plan.analysis.groups:
-        with chapter.attempt(f"first site by {small(part.plan.label(group))}", setting):
-            _by_group(part, group, setting, chapter)
+        splits: dict[str, Table] = {}
+        notes: list[str] = []
+        for group in part.plan.analysis.groups:
+            with chapter.attempt(f"first site by {small(part.plan.label(group))}", setting):
+                _by_group(part, group, setting, splits, notes, chapter)
+        chapter.show(nested(incidence_table(incidence, times), splits, notes), f"first_site_{setting}")
 
 
-def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
+def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], notes: list[str], chapter: Chapter) -> None:
     chosen = with_group(part, group, chapter)
     label = part.plan.label(group)
     tte = chosen.endpoint("first_site")
@@ -183,17 +184,12 @@ def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
     tests = {cause: gray(tte, chosen[group], cause=cause) for cause in tte.states if (tte.state == tte.code(cause)).any()}
     if not tests:
         raise EndpointError("nobody had an event.")
-    name = f"first_site_{setting}_by_{group}"
-    chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double", tests=tests, by_label=label), name, setting)
-    chapter.show(incidence_table(incidence, part.plan.analysis.times, by_label=label), name)
-    chapter.show(_gray_table(tests, label), f"{name}_gray")
+    splits[label] = incidence_table(incidence, part.plan.analysis.times, by_label=label)
+    notes.append(f"{label}, Gray's test (the other events competing): {'; '.join(f'{cause} {test_words(test)}' for cause, test in tests.items())}. "
+                 "The p-values are not adjusted for the number of tests.")  # fmt: skip
     analysis = f"{tte.label} by {small(label)}"
     record_incidence(incidence, part.plan.analysis.times, setting, analysis, chapter)
     for cause, test in tests.items():
         chapter.record(test.tidy().assign(outcome=cause), setting=setting, analysis=analysis, quantity="Gray's test", method=test.method)
-
-
-def _gray_table(tests: dict[str, TestResult], label: str) -> Table:
-    rows = tuple((cause, number(test.statistic, 2), str(test.df), p_value(test.p_value)) for cause, test in tests.items())
-    return Table("gray", f"Gray's test by {small(label)}", ("Event", "Chi-squared", "df", "p"), rows,
-                 ("Equality of the cumulative incidences between the groups, the other events competing. The p-values are not adjusted for the number of tests.",))  # fmt: skip
+    drawing = plot_cumulative_incidence(incidence, cause=tte.states[0], tests=tests, by_label=label)
+    chapter.show(drawing, f"first_site_{setting}_by_{group}", setting)

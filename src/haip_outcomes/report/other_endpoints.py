@@ -29,7 +29,7 @@ def other_endpoints(cohort: Cohort, comparison: Comparison | None) -> Chapter | 
             with chapter.attempt(small(part.plan.endpoints[name].label), setting):
                 _endpoint(part, name, setting, chapter)
             if name in _PUBLISHED:
-                beside(comparison, setting, (_PUBLISHED[name],), chapter)
+                beside(comparison, (setting,), (_PUBLISHED[name],), chapter)
     return chapter
 
 
@@ -37,11 +37,12 @@ def _endpoint(part: Cohort, name: str, setting: str, chapter: Chapter) -> None:
     """Time to the first of its events; with several kinds of event also the incidence of each, the others competing."""
     tte, times = part.endpoint(name), part.plan.analysis.times
     curve = survival_curve(tte.any_event(tte.label))
-    chapter.show(plot_survival(curve, width="double"), f"{name}_{setting}", setting)
+    chapter.show(plot_survival(curve), f"{name}_{setting}", setting)
+    incidence = incidence_of(tte) if len(tte.states) > 1 else None
+    if incidence is not None:
+        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0]), f"{name}_{setting}_incidence", setting)
     chapter.show(survival_table(curve, times), f"{name}_{setting}")
     record_curve(curve, times, setting, tte.label, chapter)
-    if len(tte.states) > 1:
-        incidence = incidence_of(tte)
-        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0], width="double"), f"{name}_{setting}_incidence", setting)
+    if incidence is not None:
         chapter.show(incidence_table(incidence, times), f"{name}_{setting}_incidence")
         record_incidence(incidence, times, setting, tte.label, chapter)

@@ -12,10 +12,12 @@ from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
-from haip_outcomes.report.words import by_setting, k_of_n, months, small
+from haip_outcomes.report.nested import nested
+from haip_outcomes.report.words import by_setting, k_of_n, months, small, test_words
 from haip_outcomes.survival.comparisons import logrank
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
 from haip_outcomes.tables.outcomes import answered, survival_table
+from haip_outcomes.tables.table import Table
 
 
 def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Proportions]) -> Chapter:
@@ -27,28 +29,31 @@ def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict
     for setting, part, title in by_setting(cohort):
         chapter.heading(title)
         with chapter.attempt("overall survival", setting):
-            _curve(part, setting, title, chapter)
+            whole = _curve(part, setting, title, chapter)
+            splits: dict[str, Table] = {}
+            notes: list[str] = []
+            for group in part.plan.analysis.groups:
+                with chapter.attempt(f"overall survival by {small(part.plan.label(group))}", setting):
+                    _by_group(part, group, setting, splits, notes, chapter)
+            chapter.show(nested(whole, splits, notes), f"overall_survival_{setting}")
         _early(counts.get(setting), setting, title, chapter)
-        for group in part.plan.analysis.groups:
-            with chapter.attempt(f"overall survival by {small(part.plan.label(group))}", setting):
-                _by_group(part, group, setting, chapter)
-        beside(comparison, setting, ("overall_survival", "postop_mortality"), chapter)
+        beside(comparison, (setting,), ("overall_survival", "postop_mortality"), chapter)
     return chapter
 
 
-def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
+def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> Table:
     tte = part.endpoint("os")
     curve = survival_curve(tte)
     times = part.plan.analysis.times
-    chapter.show(plot_survival(curve, width="double"), f"overall_survival_{setting}", setting)
-    chapter.show(survival_table(curve, times), f"overall_survival_{setting}")
+    chapter.show(plot_survival(curve), f"overall_survival_{setting}", setting)
     record_curve(curve, times, setting, tte.label, chapter)
     middle = curve.median().iloc[0]
     since = f"{curve.unit} since {curve.time_zero}"
     chapter.headline(title, f"Median overall survival, {since}", median(middle["estimate"], middle["conf_low"], middle["conf_high"]))
     row = last_supported(curve.at(list(times)), len(part))
     if row is not None:
-        chapter.headline(title, "Alive at", f"{months(row['time'])} {curve.unit}: {percent(row['estimate'], row['conf_low'], row['conf_high'])}")
+        chapter.headline(title, f"Alive at {months(row['time'])} {curve.unit}", percent(row["estimate"], row["conf_low"], row["conf_high"]))
+    return survival_table(curve, times)
 
 
 def last_supported(at: pd.DataFrame, n: int) -> pd.Series | None:
@@ -65,25 +70,23 @@ def record_curve(curve: SurvivalCurve, times: tuple[float, ...], setting: str, a
 
 
 def _early(counts: Proportions | None, setting: str, title: str, chapter: Chapter) -> None:
-    if counts is None:
-        return
-    tidy = counts.tidy()
-    chosen = tidy[tidy["outcome"] == EARLY]
-    for sentence, (_, row) in zip([s for s, o in zip(counts.sentences, tidy["outcome"], strict=True) if o == EARLY], chosen.iterrows(), strict=True):
-        chapter.say(sentence)
+    tidy = counts.tidy() if counts is not None else pd.DataFrame({"outcome": []})
+    for row in tidy[tidy["outcome"] == EARLY].to_dict("records"):
+        left = f"; {row['n_left_early']} left earlier and are not counted" if row["n_left_early"] else ""
+        chapter.say(f"{row['label']}: {k_of_n(row)}{left}.")
         if setting != "comparator":  # resected cohorts are often chosen among those who survived the operation
             chapter.headline(title, "Dead within 90 days", k_of_n(row))
 
 
-def _by_group(part: Cohort, group: str, setting: str, chapter: Chapter) -> None:
+def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], notes: list[str], chapter: Chapter) -> None:
     chosen = with_group(part, group, chapter)
     label = part.plan.label(group)
     tte = chosen.endpoint("os")
     curve = survival_curve(tte, chosen[group])
     test = logrank(tte, chosen[group])
-    name = f"overall_survival_{setting}_by_{group}"
-    chapter.show(plot_survival(curve, width="double", test=test, by_label=label), name, setting)
-    chapter.show(survival_table(curve, part.plan.analysis.times, by_label=label), name)
+    splits[label] = survival_table(curve, part.plan.analysis.times, by_label=label)
+    notes.append(f"{label}, log-rank test: {test_words(test)}.")
     analysis = f"{tte.label} by {small(label)}"
     record_curve(curve, part.plan.analysis.times, setting, analysis, chapter)
     chapter.record(test.tidy(), setting=setting, analysis=analysis, quantity="log-rank test", method=test.method)
+    chapter.show(plot_survival(curve, test=test, by_label=label), f"overall_survival_{setting}_by_{group}", setting)

@@ -25,26 +25,24 @@ def prognostic(cohort: Cohort, comparison: Comparison | None) -> Chapter:
         chapter.heading(title)
         with chapter.attempt("prognostic factors for overall survival", setting):
             _models(part, setting, chapter)
-        beside(comparison, setting, ("hazard_ratio", "prevalence"), chapter)
+        beside(comparison, (setting,), ("hazard_ratio", "prevalence"), chapter)
     pumps = [str(name) for name in ("adjuvant", "unresectable") if name in cohort.settings]
     if analysis.pooled and len(pumps) > 1:
         chapter.heading(f"Pooled: {listed(pumps)} together")
         chapter.say("Pooled because the plan says so. The settings differ in survival, so the model stratified by setting stands beside it.", "note")
         with chapter.attempt("pooled prognostic factors", "pooled"):
             _pooled(cohort.where(cohort["setting"].isin(pumps), because="no pump: pooled analyses are of pump patients"), chapter)
-        beside(comparison, "both", ("hazard_ratio", "prevalence"), chapter)
+        beside(comparison, ("both",), ("hazard_ratio", "prevalence"), chapter)
     return chapter
 
 
 def _models(part: Cohort, setting: str, chapter: Chapter) -> None:
     analysis = part.plan.analysis
     found = factors(part, "os", analysis.factors, multivariable=analysis.multivariable)
-    chapter.show(effects_table(found), f"prognostic_factors_{setting}")
+    chapter.show(effects_table(found, title=f"Prognostic factors for overall survival, {setting}", refusals=False), f"prognostic_factors_{setting}")
     chapter.show(plot_forest(found), f"prognostic_factors_{setting}")
     chapter.show(_proportional(found, part), f"proportional_hazards_{setting}")
     _not_proportional(found, part, chapter)
-    for warning in found.warnings:
-        chapter.say(warning, "note")
     _refusals(found, part, setting, "", chapter)
     _record(found, setting, "prognostic factors for overall survival", chapter)
 
@@ -58,9 +56,13 @@ def _not_proportional(found: Factors, part: Cohort, chapter: Chapter) -> None:
 
 
 def _refusals(found: Factors, part: Cohort, setting: str, before: str, chapter: Chapter) -> None:
+    """A line a factor: what refuses its univariable model usually refuses it in the multivariable one too."""
+    said: set[tuple[str, str]] = set()
     for refusal in found.refused:
         what = f"model of {small(part.plan.label(refusal.term))}" if refusal.term else "model"
-        chapter.refuse(f"{before}{refusal.model} {what}", refusal.reason, setting)
+        again = (refusal.term, refusal.reason) in said
+        (chapter.refuse_quietly if again else chapter.refuse)(f"{before}{refusal.model} {what}", refusal.reason, setting)
+        said.add((refusal.term, refusal.reason))
 
 
 def _record(found: Factors, setting: str, analysis: str, chapter: Chapter) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from importlib.resources import files
+from itertools import count
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from haip_outcomes.figures.style import Drawing, svg_picture
-from haip_outcomes.report.content import Block, Chapter, Heading, Paragraph, Refusal
+from haip_outcomes.figures.style import WIDTHS, Drawing, svg_picture
+from haip_outcomes.report.content import Chapter, Heading, Paragraph, Refusal
 from haip_outcomes.tables.table import Table
 
 
@@ -22,9 +24,29 @@ def render_html(title: str, subtitle: str, chapters: list[Chapter], *, synthetic
     return template.render(
         title=title, subtitle=subtitle, synthetic=synthetic, caution=caution, glance=_glance(chapters),
         answer=" ".join(filter(None, (chapter.answer for chapter in chapters))), verdicts=[line for chapter in chapters for line in chapter.verdicts],
-        css=Markup((folder / "report.css").read_text(encoding="utf-8")),
-        chapters=[{"key": chapter.key, "title": chapter.title, "blocks": [_block(block) for block in chapter.blocks]} for chapter in chapters],
+        css=Markup((folder / "report.css").read_text(encoding="utf-8")), chapters=_numbered(chapters),
     )  # fmt: skip
+
+
+def _numbered(chapters: list[Chapter]) -> list[dict[str, Any]]:
+    """The chapters' blocks, figures and tables with a number each; narrow figures that follow each other stand side by side."""
+    figures, tables = count(1), count(1)
+    laid_out: list[dict[str, Any]] = []
+    for chapter in chapters:
+        blocks: list[dict[str, Any]] = []
+        for block in chapter.blocks:
+            if isinstance(block, Drawing):
+                figure = _figure(block, next(figures))
+                if figure["narrow"] and blocks and blocks[-1]["what"] == "figures" and blocks[-1]["figures"][0]["narrow"]:
+                    blocks[-1]["figures"].append(figure)
+                else:
+                    blocks.append({"what": "figures", "figures": [figure]})
+            elif isinstance(block, Table):
+                blocks.append({"what": "table", "html": Markup(replace(block, title=f"Table {next(tables)}. {block.title}").to_html())})
+            else:
+                blocks.append(_words(block))
+        laid_out.append({"key": chapter.key, "number": len(laid_out) + 1, "title": chapter.title, "blocks": blocks})
+    return laid_out
 
 
 def _glance(chapters: list[Chapter]) -> dict[str, Any]:
@@ -35,19 +57,16 @@ def _glance(chapters: list[Chapter]) -> dict[str, Any]:
     return {"groups": groups, "rows": rows}
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _words(block: Heading | Paragraph | Refusal) -> dict[str, Any]:
     if isinstance(block, Heading):
         return {"what": "heading", "text": block.text}
     if isinstance(block, Paragraph):
         return {"what": "paragraph", "text": block.text, "kind": block.kind}
-    if isinstance(block, Refusal):
-        return {"what": "refusal", "analysis": block.analysis, "reason": block.reason}
-    if isinstance(block, Table):
-        return {"what": "table", "html": Markup(block.to_html())}
-    return _figure(block)
+    return {"what": "refusal", "analysis": block.analysis, "reason": block.reason}
 
 
-def _figure(drawing: Drawing) -> dict[str, Any]:
+def _figure(drawing: Drawing, number: int) -> dict[str, Any]:
     picture = base64.b64encode(svg_picture(drawing)).decode("ascii")
-    return {"what": "figure", "name": drawing.name, "alt": drawing.alt, "caption": drawing.caption,
-            "width": round(drawing.size[0], 1), "source": f"data:image/svg+xml;base64,{picture}"}  # fmt: skip
+    width = drawing.size[0]
+    return {"number": number, "name": drawing.name, "alt": drawing.alt, "caption": drawing.caption, "width": round(width, 1),
+            "narrow": width <= WIDTHS["single"], "source": f"data:image/svg+xml;base64,{picture}"}  # fmt: skip

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from haip_outcomes.formatting import listed, percent, plural
+from haip_outcomes.formatting import listed, number, p_value, percent, plural
 from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.survival.results import TestResult
 
 SETTING_TITLES = {"adjuvant": "Adjuvant pump", "unresectable": "Unresectable disease", "comparator": "Comparator: no pump"}
 
@@ -35,10 +36,17 @@ def small(words: str) -> str:
 
 
 def k_of_n(row: pd.Series | Mapping[Hashable, Any]) -> str:
-    """A row of proportions as "6 of 26 (9% to 44%)"."""
-    return f"{int(row['n_event'])} of {int(row['n'])} ({percent(row['conf_low'])} to {percent(row['conf_high'])})"
+    """A row of proportions as "6 of 26: 23% (9, 44)"."""
+    return f"{int(row['n_event'])} of {int(row['n'])}: {percent(row['estimate'], row['conf_low'], row['conf_high'])}"
 
 
 def rows_of(index: pd.Index) -> str:
-    """Row numbers in words: "row 51", "rows 5 and 51"."""
+    """Row numbers in words: "row 51", "rows 5 and 51"; of many only the first."""
+    if len(index) > 8:
+        return f"rows {', '.join(str(row) for row in index[:5])} and {len(index) - 5} more"
     return f"row{'s' if len(index) != 1 else ''} {listed([str(row) for row in index])}"
+
+
+def test_words(test: TestResult) -> str:
+    """A test as "chi-squared 3.13 on 1 df, p 0.077"."""
+    return f"chi-squared {number(test.statistic, 2)} on {test.df} df, p {p_value(test.p_value)}"

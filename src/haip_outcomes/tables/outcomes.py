@@ -137,9 +137,13 @@ def answered(at: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at(here: pd.DataFrame, time: float) -> str:
-    """The value at a time, "-" where none is known."""
+    """The value at a time, "-" where none is known, alone where it has no interval."""
     rows = here[here["time"] == time].to_dict("records")
-    return percent(rows[0]["estimate"], rows[0]["conf_low"], rows[0]["conf_high"]) if rows else "-"
+    if not rows:
+        return "-"
+    row = rows[0]
+    bare = pd.isna(row["conf_low"]) and pd.isna(row["conf_high"])  # before the first event there is no interval
+    return percent(row["estimate"]) if bare else percent(row["estimate"], row["conf_low"], row["conf_high"])
 
 
 def _name(group: object) -> str:

@@ -30,7 +30,7 @@ thead th.spanner {{ text-align: center; border-bottom: .75px solid #000; }}
 </body></html>
 """
 
-LONG = 18  # rows: a longer table may break over two printed pages
+LONG = 12  # rows: a longer table may break over two printed pages
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Table:
             return f'<tr class="head"><th scope="row" colspan="{len(self.header)}">{escape(first)}</th></tr>'
         style = f' class="level" style="padding-left:{1.5 * depth:g}em"' if depth else ""
         cells = "".join(
-            f"<td{_class(self._kind(j))}>{escape(cell)}</td>" for j, cell in enumerate(others, start=1)
+            f"<td{_class(self._kind(j))}>{_unbroken(escape(cell))}</td>" for j, cell in enumerate(others, start=1)
         )
         return f'<tr><th scope="row"{style}>{escape(first)}</th>{cells}</tr>'
 
@@ -154,8 +154,8 @@ def slug(*words: str) -> str:
 
 
 def _unbroken(name: str) -> str:
-    """A column's name does not break inside short parentheses: "(n = 26)", "(95% CI)"."""
-    return re.sub(r"\([^()]{1,12}\)", lambda found: found[0].replace(" ", "\u00a0"), name)
+    """Words that do not break inside short parentheses: "(n = 26)", "(95% CI)", "(15.9, 46.9)"."""
+    return re.sub(r"\([^()]{1,14}\)", lambda found: found[0].replace(" ", "\u00a0"), name)
 
 
 def _class(name: str) -> str:
