@@ -74,7 +74,7 @@ def _answer(comparison: Comparison) -> str:
     """The first screen's sentence: what is worse, and how many of the plan's figures got which word."""
     named = comparison.judged
     if not named:
-        return "Not judged: the plan names no published figures to be judged by ([benchmark] judge)."
+        return "Not judged: the plan names no published figures to be judged by."
     found = [one.verdict for one in sorted(named, key=_urgency)]
     worse = [small(title_of(one)) for one in named if WORSE in one.verdict]
     decided = any(word not in _UNDECIDED for word in found)

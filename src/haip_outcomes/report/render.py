@@ -13,13 +13,14 @@ from markupsafe import Markup
 
 from haip_outcomes.figures.style import WIDTHS, Drawing, svg_picture
 from haip_outcomes.report.content import Chapter, Heading, Paragraph, Refusal
-from haip_outcomes.tables.table import Table
+from haip_outcomes.tables.table import Table, unbroken
 
 
 def render_html(title: str, subtitle: str, chapters: list[Chapter], *, synthetic: bool, caution: str) -> str:
     """The whole page. All text is escaped; figures are embedded as vector pictures."""
     folder = files("haip_outcomes.report") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = unbroken
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
         title=title, subtitle=subtitle, synthetic=synthetic, caution=caution, glance=_glance(chapters),

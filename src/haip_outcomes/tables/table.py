@@ -109,7 +109,7 @@ class Table:
         """
         head = [f"<tr>{''.join(self._spanner_cells())}</tr>"] if self.spanners else []
         names = "".join(
-            f'<th scope="col"{_class(self._kind(j))}>{_unbroken(escape(name))}</th>'
+            f'<th scope="col"{_class(self._kind(j))}>{unbroken(escape(name))}</th>'
             for j, name in enumerate(self.header)
         )
         head.append(f"<tr>{names}</tr>")
@@ -136,7 +136,7 @@ class Table:
             return f'<tr class="head"><th scope="row" colspan="{len(self.header)}">{escape(first)}</th></tr>'
         style = f' class="level" style="padding-left:{1.5 * depth:g}em"' if depth else ""
         cells = "".join(
-            f"<td{_class(self._kind(j))}>{_unbroken(escape(cell))}</td>" for j, cell in enumerate(others, start=1)
+            f"<td{_class(self._kind(j))}>{unbroken(escape(cell))}</td>" for j, cell in enumerate(others, start=1)
         )
         return f'<tr><th scope="row"{style}>{escape(first)}</th>{cells}</tr>'
 
@@ -153,7 +153,7 @@ def slug(*words: str) -> str:
     return "_".join(kept.split()) or "table"
 
 
-def _unbroken(name: str) -> str:
+def unbroken(name: str) -> str:
     """Words that do not break inside short parentheses: "(n = 26)", "(95% CI)", "(15.9, 46.9)"."""
     return re.sub(r"\([^()]{1,14}\)", lambda found: found[0].replace(" ", "\u00a0"), name)
 
