@@ -73,3 +73,20 @@ def test_every_public_name_is_there_and_explains_itself():
         thing = getattr(haip_outcomes, name)
         assert thing.__doc__, f"{name} has no docstring"
         assert thing.__module__.startswith("haip_outcomes."), name
+
+
+def test_the_wrong_thing_is_refused_with_the_way_to_the_right_one():
+    import pandas as pd
+    import pytest
+
+    import haip_outcomes as haip
+
+    frame = pd.DataFrame({"months": [1, 2], "dead": [1, 0]})
+    for verb in (haip.survival_curve, haip.follow_up, haip.cumulative_incidence):
+        with pytest.raises(haip.EndpointError, match=r"takes a TimeToEvent.*cohort\.endpoint"):
+            verb(frame)
+    with pytest.raises(haip.EndpointError, match="takes a TimeToEvent"):
+        haip.cox(haip.demo_cohort(), haip.design(frame, ["dead"]))
+    for verb in (haip.compare, haip.proportions, haip.build_report, haip.baseline_table):
+        with pytest.raises(haip.EndpointError, match=r"takes a Cohort.*read_cohort"):
+            verb(frame)

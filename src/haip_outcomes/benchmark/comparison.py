@@ -19,7 +19,7 @@ from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PA
 from haip_outcomes.benchmark.wording import endpoint_words
 from haip_outcomes.errors import PlanError, did_you_mean
 from haip_outcomes.formatting import interval, listed, median, percent, plural
-from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.cohort import Cohort, require_cohort
 from haip_outcomes.registry.plan import Plan
 from haip_outcomes.survival.results import shown_as_html
 
@@ -193,6 +193,7 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     >>> sorted(set(found.tidy()["verdict"]))
     ['same patients']
     """
+    require_cohort(cohort, "compare")
     everything = published()
     asked = everything if figures is None else figures
     chosen = tuple(asked)

@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from haip_outcomes.errors import EndpointError, PlanError, did_you_mean
 from haip_outcomes.formatting import count, listed, number, percent, plural
-from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.cohort import Cohort, require_cohort
 from haip_outcomes.registry.plan import ProgrammePlan
 from haip_outcomes.survival.results import in_order, shown_as_html
 
@@ -92,6 +92,7 @@ def proportions(cohort: Cohort, *, together: bool = False) -> Proportions:
     >>> [int(tidy.loc["postop_complication", column]) for column in ("n_event", "n")]
     [19, 60]
     """
+    require_cohort(cohort, "proportions")
     rows, refused = [], []
     parts = (
         [(" and ".join(cohort.settings), cohort)]

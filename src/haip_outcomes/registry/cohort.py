@@ -143,3 +143,10 @@ class Cohort:
 
     def _repr_html_(self) -> str:
         return f"<p><b>{self!r}</b></p>{self.flow().to_html(index=False)}"
+
+
+def require_cohort(cohort: object, verb: str) -> None:
+    """Refuse anything but a Cohort, and say where one comes from."""
+    if not isinstance(cohort, Cohort):
+        raise EndpointError(f"{verb} takes a Cohort, and this is a {type(cohort).__name__}. Read one with read_cohort(file, plan), "
+                            "load_adjuvant or load_unresectable.")  # fmt: skip

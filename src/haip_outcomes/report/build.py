@@ -14,7 +14,7 @@ from haip_outcomes.errors import EndpointError
 from haip_outcomes.figures.style import Drawing, save_figure
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.programme.safety_and_delivery import proportions
-from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.cohort import Cohort, require_cohort
 from haip_outcomes.report.content import Chapter, Refusal, results_of
 from haip_outcomes.report.delivery import delivery
 from haip_outcomes.report.included import included
@@ -99,6 +99,7 @@ def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
     >>> [chapter.title for chapter in report.chapters][:2]
     ['Who is included', 'Overall survival']
     """
+    require_cohort(cohort, "build_report")
     steps = ["the literature", "who is included", "overall survival", "liver events", "prognostic factors", "safety and delivery", "the comparison"]
 
     def step(name: str) -> None:

@@ -15,7 +15,7 @@ from haip_outcomes.survival.counts import RiskSets, checked_times, risk_sets, st
 from haip_outcomes.survival.jackknife import infinitesimal_jackknife, product_limit
 from haip_outcomes.survival.kaplan_meier import confidence_limits, critical_value
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 Variance = Literal["cmprsk", "infinitesimal-jackknife"]
 
@@ -155,6 +155,7 @@ def cumulative_incidence(
     >>> cumulative_incidence(tte).at(6)[["outcome", "estimate", "std_error"]].round(4).to_numpy().tolist()
     [['Liver', 0.3889, 0.2596], ['Death', 0.1667, 0.17]]
     """
+    require_times(tte, "cumulative_incidence")
     if variance not in ("cmprsk", "infinitesimal-jackknife"):
         raise EndpointError(f'There is no variance "{variance}". {did_you_mean(variance, ("cmprsk", "infinitesimal-jackknife"))}')
     what = "weights" if weights is not None else "delayed entry" if tte.entry is not None else ""

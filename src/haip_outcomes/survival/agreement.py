@@ -12,7 +12,7 @@ from scipy import stats
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import interval, plural
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -119,6 +119,7 @@ def concordance(
     >>> concordance(tte, four["score"]).estimate
     0.6
     """
+    require_times(tte, "concordance")
     event = tte.single("concordance")
     values = tte.align(marker, "marker")
     try:

@@ -12,7 +12,7 @@ from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.survival.counts import counts_by_group
 from haip_outcomes.survival.results import TestResult
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 # Weights of the log-rank family: from n at risk and S, the pooled survival just before.
 _WEIGHTINGS = {
@@ -70,6 +70,7 @@ def logrank(
     >>> logrank(tte, frame["arm"])
     Log-rank test; 8 patients, 6 events: chi-squared 4.4217 on 1 df, p 0.035
     """
+    require_times(tte, "logrank")
     event = tte.single("logrank")
     weight_of, name = _weighting(weighting)
     codes, groups = _two_or_more(tte, by, "logrank")
@@ -148,6 +149,7 @@ def gray(tte: TimeToEvent, by: Any, *, cause: str, strata: Any = None, rho: floa
     >>> gray(tte, frame["arm"], cause="Death")
     Gray's test of Death; 8 patients, 2 events: chi-squared 0.8944 on 1 df, p 0.34
     """
+    require_times(tte, "gray")
     code = tte.code(cause)
     if tte.entry is not None:
         raise EndpointError("Gray's test needs patients followed from time zero, and here some enter later. Compare the hazards, "

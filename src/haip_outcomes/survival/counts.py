@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +143,7 @@ def at_risk_table(tte: TimeToEvent, times: Sequence[float] | np.ndarray, by: Any
     >>> at_risk_table(tte, [0, 4, 12])[["time", "n_risk", "n_event", "n_censor"]].to_numpy().tolist()
     [[0.0, 4.0, 0.0, 0.0], [4.0, 3.0, 1.0, 0.0], [12.0, 0.0, 2.0, 2.0]]
     """
+    require_times(tte, "at_risk_table")
     at = checked_times(times)
     codes, names = tte.groups(by)
     parts = []

@@ -25,7 +25,7 @@ from haip_outcomes.survival.partial_likelihood import (
     sorted_times,
 )
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "schoenfeld"]
 
@@ -245,6 +245,7 @@ def cox(
     >>> fit.tidy(exponentiate=True)["estimate"].round(3).tolist()
     [0.248]
     """
+    require_times(tte, "cox")
     if ties not in ("efron", "breslow"):
         raise EndpointError(f'ties must be "efron" or "breslow"; got {ties!r}.')
     if not 0 < conf_level < 1:

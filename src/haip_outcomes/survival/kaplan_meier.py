@@ -16,7 +16,7 @@ from haip_outcomes.formatting import number, plural
 from haip_outcomes.survival.counts import RiskSets, checked_times, risk_sets, steps
 from haip_outcomes.survival.jackknife import infinitesimal_jackknife, product_limit
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 ConfType = Literal["plain", "log", "log-log", "logit", "arcsine"]
 TOLERANCE = 1e-9  # 11/20 as a product of fractions is not 0.55 in floating point
@@ -191,6 +191,7 @@ def survival_curve(
     Kaplan-Meier, Greenwood standard error, 95% log-log limits; 6 patients, 4 events
       n 6, events 4, median 6.0 (2.0, NR) months
     """
+    require_times(tte, "survival_curve")
     tte.single("survival_curve")
     return _curve(tte, by, weights, conf_level, conf_type, "Kaplan-Meier", ("event", "events"))
 
@@ -213,6 +214,7 @@ def follow_up(tte: TimeToEvent, by: Any = None) -> SurvivalCurve:
     >>> follow_up(TimeToEvent.from_frame(frame, time="months", state="died", states=["Death"])).median()["estimate"].item()
     9.0
     """
+    require_times(tte, "follow_up")
     ended = (tte.state == 0) & ~tte.continued
     flipped = replace(tte, state=ended.astype(np.int64), states=("End of follow-up",), censored_causes=())
     return _curve(flipped, by, None, 0.95, "log-log", "Follow-up by reverse Kaplan-Meier",

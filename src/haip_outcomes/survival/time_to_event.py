@@ -251,6 +251,13 @@ def level_text(value: Any) -> str:
     return str(value)
 
 
+def require_times(tte: object, verb: str) -> None:
+    """Refuse anything but a TimeToEvent, and say where one comes from."""
+    if not isinstance(tte, TimeToEvent):
+        raise EndpointError(f"{verb} takes a TimeToEvent, and this is a {type(tte).__name__}. A cohort's is cohort.endpoint(name); of a data "
+                            "frame make one with TimeToEvent.from_frame(frame, time=..., state=..., states=[...]).")  # fmt: skip
+
+
 SAME_TIME = float(np.sqrt(np.finfo(float).eps))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import count, listed, number, plural
-from haip_outcomes.registry.cohort import Cohort
+from haip_outcomes.registry.cohort import Cohort, require_cohort
 from haip_outcomes.registry.plan import Plan, TimedFlag
 from haip_outcomes.survival.results import in_order
 from haip_outcomes.tables.table import Table
@@ -47,6 +47,7 @@ def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str]
     >>> table.header
     ('Characteristic', 'All (n = 60)', 'Adjuvant (n = 26)', 'Unresectable (n = 34)', 'Standardised difference')
     """
+    require_cohort(cohort, "baseline_table")
     chosen, groups = _asked(cohort, by, columns)
     notes = ["n (%); median (interquartile range). Percentages and quartiles are of the patients with a known value; "
              "“Missing” counts the others."]  # fmt: skip

@@ -77,7 +77,9 @@ def effects_frame(factors: Factors) -> pd.DataFrame:
         known = [*_levels(factors, term)] or [
             (level, False) for level in dict.fromkeys(tidy.loc[tidy["term"] == term, "level"])
         ]
-        for level, reference in known:
+        fitted = any(_fit(factors, model, term) is not None for model in MODELS)
+        for level, first in known:
+            reference = first and fitted  # nothing refers to it where no model has the term
             for model in MODELS:
                 fit = _fit(factors, model, term)
                 row = tidy[(tidy["model"] == model) & (tidy["term"] == term) & (tidy["level"] == level)]
