@@ -205,7 +205,7 @@ def _gray_score(
     def tied(m: np.ndarray, n: np.ndarray) -> np.ndarray:
         return 1 - np.divide(m - 1, n - 1, out=np.zeros_like(n), where=m > 1)
 
-    deaths = np.broadcast_to(d[:, None], r.shape)
+    deaths = np.where(here, d[:, None], 1.0)  # of a group that is empty by then, nothing is asked
     p = np.where(here, tied(deaths, h[:, None] * s_before) * s_before * deaths / (h[:, None] * some), 0.0)
     q = np.where(s > 0, tied(e_k, r) * s_before**2 * e_k / some**2, 0.0)
     own = a + (1 - ratio)[:, None, :] * to_come
