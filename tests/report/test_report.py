@@ -234,6 +234,17 @@ def test_a_figure_that_fits_no_page_is_a_line_and_the_rest_is_made(tmp_path):
     assert report.write(tmp_path / "report").is_file()
 
 
+def test_a_column_s_name_never_leads_a_file_out_of_its_folder(tmp_path):
+    plan = copy.deepcopy(SMALL_PLAN)
+    plan["columns"]["../../../evil"] = plan["columns"].pop("sarcopenia")
+    plan["analysis"] = {"times": [12], "factors": ["../../../evil"], "groups": ["../../../evil"]}
+    lines = [HEADER.replace("sarcopenia", "../../../evil"), *ROWS[:2]]
+    folder = small_report(lines, tmp_path, plan).write(tmp_path / "a" / "report").parent
+    evil = sorted(path.relative_to(folder).as_posix() for path in tmp_path.rglob("*evil*"))
+    assert evil
+    assert all(name.startswith(("figures/", "tables/")) for name in evil)
+
+
 def test_comparators_never_enter_a_pooled_model(tmp_path):
     plan = copy.deepcopy(SMALL_PLAN)
     plan["analysis"] = {"times": [12], "factors": ["sarcopenia"], "pooled": ["sarcopenia"]}

@@ -183,7 +183,7 @@ class ProgrammePlan(Part):
 
 
 class BenchmarkPlan(Part):
-    """`[benchmark]`: the published figures to be judged, named before looking, and the margins of "on a par"."""
+    """`[benchmark]`: the published figures to be judged (named before looking), and the margins of "on a par"."""
 
     judge: tuple[str, ...] = ()
     margin: dict[str, Number] = Field(default_factory=dict)
@@ -193,7 +193,7 @@ class BenchmarkPlan(Part):
     def _few(cls, judge: tuple[str, ...]) -> tuple[str, ...]:
         judge = _each_once(judge)
         if len(judge) > 6:
-            raise ValueError(f"at most six figures may be named beforehand, and there are {len(judge)}")
+            raise ValueError(f"at most six figures may be named to be judged, and there are {len(judge)}")
         return judge
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,11 @@ class Chapter:
         self.blocks.append(Paragraph(text, kind))
 
     def show(self, block: Table | Drawing, name: str, setting: str = "") -> None:
-        """Add a table or a figure under the name that its file will have; the numbers under a figure's axis are recorded."""
+        """Add a table or a figure under the name that its file will have; the numbers under a figure's axis are recorded.
+
+        The name becomes a file's: a column's own name may hold anything, such as "../" or "/".
+        """
+        name = re.sub(r"[^\w-]+", "_", name)
         self.blocks.append(replace(block, name=name))
         if isinstance(block, Drawing) and block.numbers is not None:
             self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis")

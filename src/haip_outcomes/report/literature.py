@@ -115,7 +115,7 @@ def _not_compared(comparison: Comparison) -> Table:
 def _record(comparison: Comparison, chapter: Chapter) -> None:
     """Both sides of every comparison: the centre's number, the published one, their difference."""
     counts = {"figures looked at": comparison.looked_at, "figures set beside": sum(one.answers is not None for one in comparison.compared),
-              "figures named beforehand": len(comparison.judged)}  # fmt: skip
+              "figures named in the plan": len(comparison.judged)}  # fmt: skip
     chapter.record(pd.DataFrame([{"quantity": name, "n": n} for name, n in counts.items()]), setting="all", analysis="the literature", quantity="")
     tidy = comparison.tidy()
     answered = {one.figure.id for one in comparison.compared if one.answers}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.figures.forest import plot_forest
-from haip_outcomes.formatting import interval, listed, p_value
+from haip_outcomes.formatting import interval, listed, number, p_value
 from haip_outcomes.prognosis.factor_models import Factors, factors
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
@@ -40,11 +40,12 @@ def _models(part: Cohort, setting: str, chapter: Chapter) -> None:
     analysis = part.plan.analysis
     found = factors(part, "os", analysis.factors, multivariable=analysis.multivariable)
     chapter.show(effects_table(found, title=f"Prognostic factors for overall survival, {setting}", refusals=False), f"prognostic_factors_{setting}")
-    chapter.show(plot_forest(found), f"prognostic_factors_{setting}")
+    _record(found, setting, "prognostic factors for overall survival", chapter)
+    with chapter.attempt("forest plot of the prognostic factors", setting):
+        chapter.show(plot_forest(found), f"prognostic_factors_{setting}")
     chapter.show(_proportional(found, part), f"proportional_hazards_{setting}")
     _not_proportional(found, part, chapter)
     _refusals(found, part, setting, "", chapter)
-    _record(found, setting, "prognostic factors for overall survival", chapter)
 
 
 def _not_proportional(found: Factors, part: Cohort, chapter: Chapter) -> None:
@@ -78,7 +79,7 @@ def _record(found: Factors, setting: str, analysis: str, chapter: Chapter) -> No
 def _proportional(found: Factors, part: Cohort) -> Table:
     rows = tuple(
         (row["model"].capitalize(), "All together" if row["term"] == "GLOBAL" else part.plan.label(row["term"]),
-         f"{row['statistic']:.2f}", str(int(row["df"])), p_value(row["p_value"]))
+         number(row["statistic"]), number(row["df"], 0), p_value(row["p_value"]))
         for row in found.proportional_hazards.to_dict("records")
     )  # fmt: skip
     return Table("ph", "Are the hazards proportional?", ("Model", "Factor", "Chi-squared", "df", "p"), rows,
@@ -107,7 +108,7 @@ def _pooled(cohort: Cohort, chapter: Chapter) -> None:
         for row in found.proportional_hazards.to_dict("records"):
             if row["term"] != "GLOBAL":
                 label = cohort.plan.label(row["term"])
-                chapter.say(f"Proportional hazards of {small(label)}, {name}: chi-squared {row['statistic']:.2f} on {int(row['df'])} df, p {p_value(row['p_value'])}.", "note")
+                chapter.say(f"Proportional hazards of {small(label)}, {name}: chi-squared {number(row['statistic'])} on {number(row['df'], 0)} df, p {p_value(row['p_value'])}.", "note")
         _refusals(found, cohort, "pooled", f"{name}, ", chapter)
         for warning in found.warnings:
             chapter.say(warning, "note")
