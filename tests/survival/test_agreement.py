@@ -35,13 +35,13 @@ def test_r_markers(name):
 def test_r_models_pairs_and_standard_error(name):
     """The pairs and the standard error that coxph keeps, with weights, strata and clusters."""
     fit, r = fitted(name), MODELS[name]
-    found = count_pairs(fit.tte.start, fit.tte.time, fit.tte.state > 0, fit.linear_predictor.to_numpy(), strata=fit.strata,
-                        weights=fit.sets.weights)  # fmt: skip
+    found = count_pairs(fit.tte.start, fit.tte.time, fit.tte.state > 0, fit.linear_predictor.to_numpy(), strata=fit.pieces.strata,
+                        weights=fit.pieces.sets.weights)  # fmt: skip
     cluster = None
     if r["cluster"]:
         cluster = table(r["data"])[r["cluster"]].reindex(fit.tte.index).to_numpy()
     assert_close(counts(found), r["concordance"][:5])
-    assert_close(standard_error(found, fit.sets.weights, cluster), r["concordance"][6])
+    assert_close(standard_error(found, fit.pieces.sets.weights, cluster), r["concordance"][6])
 
 
 def test_by_hand():

@@ -54,7 +54,7 @@ def test_r_residuals(name):
     fit, r = fitted(name), MODELS[name]
     assert_close(fit.residuals("martingale"), r["martingale"])
     assert_close(fit.residuals("deviance"), r["deviance"])
-    shape = fit.x.shape
+    shape = fit.pieces.x.shape
     assert_close(fit.residuals("score"), np.array(r["score_residuals"]).reshape(shape))
     schoenfeld = fit.residuals("schoenfeld")
     assert_close(schoenfeld["time"], r["schoenfeld_time"])
@@ -231,7 +231,7 @@ def test_unscaled_covariates_do_not_matter():
 def test_score_residuals_add_up_to_nothing():
     for name in ("lung_share_strata", "cgd_strata", "veteran"):
         fit = fitted(name)
-        weighted = fit.residuals("score").to_numpy() * fit.sets.weights[:, None]
+        weighted = fit.residuals("score").to_numpy() * fit.pieces.sets.weights[:, None]
         assert np.abs(weighted.sum(axis=0) / np.abs(weighted).sum(axis=0)).max() < 1e-10
         assert fit.residuals("dfbeta").to_numpy() == pytest.approx(weighted @ fit.model_covariance)
 

@@ -44,7 +44,7 @@ def test_it_is_the_score_test_of_a_drift(ties):
     who, start, stop = (np.array(column) for column in zip(*rows, strict=True))
     stop = np.minimum(stop, tte.time[who])
     event = (tte.state[who] > 0) & (stop == tte.time[who])
-    x = fit.x[who]
+    x = fit.pieces.x[who]
     wide = np.column_stack([x, x * (stop - centre)[:, None]])
     at = likelihood(sorted_times(start, stop, event, ties=ties), wide, np.r_[fit.coefficients, 0, 0])
     assert np.abs(at.score[:2]).max() < 1e-8

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.cox_regression import HazardFit
+from haip_outcomes.survival.hazard_fit import HazardFit
 from haip_outcomes.survival.kaplan_meier import survival_curve
 from haip_outcomes.survival.maximisation import quadratic
 from haip_outcomes.survival.partial_likelihood import information_in_time
@@ -66,7 +66,7 @@ def proportional_hazards(fit: HazardFit, *, transform: Transform = "km") -> Test
     ['treated', 'GLOBAL']
     """
     g = _transformed(fit, transform)
-    sets, x, at = fit.sets, fit.x, fit.at
+    sets, x, at = fit.pieces.sets, fit.pieces.x, fit.pieces.at
     case = sets.weights[sets.events]
     drift = (case * g) @ x[sets.events] - (g * sets.term_weight) @ at.mean  # U
     i0, i1, i2 = (information_in_time(sets, x, at, g**k) for k in (0, 1, 2))
@@ -101,15 +101,16 @@ def events_per_term(fit: HazardFit) -> float:
 
 
 def _transformed(fit: HazardFit, transform: str) -> np.ndarray:
-    """g at each event, in the order of `fit.sets.events`, centred over the events."""
-    events = fit.sets.events
-    t = fit.tte.time[events]
+    """g at each event, in the order of `fit.pieces.sets.events`, centred over the events."""
+    events = fit.pieces.sets.events
+    tte = fit.pieces.tte
+    t = tte.time[events]
     if transform == "km":
-        curve = survival_curve(fit.tte).tidy()
+        curve = survival_curve(tte).tidy()
         survival = np.concatenate([[1.0], curve["estimate"].to_numpy()])
         g = 1 - survival[np.searchsorted(curve["time"].to_numpy(), t, side="left")]  # the step before t
     elif transform == "rank":
-        g = stats.rankdata(fit.tte.time)[events]
+        g = stats.rankdata(tte.time)[events]
     elif transform == "identity":
         g = t
     elif transform == "log":

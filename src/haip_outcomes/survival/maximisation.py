@@ -2,79 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from haip_outcomes.errors import ConvergenceError, FitError, SeparationError
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.survival import cox_kernel
+from haip_outcomes.survival.blocks import Blocks
 from haip_outcomes.survival.design_matrix import Design
-from haip_outcomes.survival.partial_likelihood import Likelihood, SortedTimes, likelihood
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
-
-def maximise(
-    sets: SortedTimes, x: np.ndarray, made: Design
-) -> tuple[np.ndarray, np.ndarray, Likelihood, int]:
-    """Newton's method with step-halving, from 0, on standardised covariates: b, inverse information, start, steps.
-
-    The last step taken is smaller than 1e-9 standard errors; Newton's error after it is of the order of its square. Where
-    rounding in the score keeps the steps above that (a handful of patients with late entry), the fit ends when steps below
-    1e-6 standard errors stop shrinking.
-    """
-    b = np.zeros(x.shape[1])
-    now = null = likelihood(sets, x, b)
-    _refuse_flat(null.information, float(sets.term_weight.sum()), made)
-    step, before = np.zeros_like(b), np.inf
-    for iteration in range(1, 101):
-        try:
-            step = np.linalg.solve(now.information, now.score)
-        except np.linalg.LinAlgError:
-            break
-        gain = float(now.score @ step)  # squared length of the step in standard errors
-        for _ in range(40):
-            new = likelihood(sets, x, b + step)
-            sound = (
-                np.isfinite(new.value) and np.isfinite(new.score).all() and np.isfinite(new.information).all()
-            )
-            if sound and new.value >= now.value - 1e-12 * (1 + abs(now.value)):
-                break
-            step = step / 2
-        else:
-            break
-        b, now = b + step, new
-        if abs(gain) < 1e-18 or (abs(gain) < 1e-12 and abs(gain) > before / 4):
-            return b, np.linalg.inv(now.information), null, iteration
-        before = abs(gain)
-        if iteration >= 8:
-            _refuse_monotone(sets, x, step, made, iteration)
-    for direction in (step, b, *np.diag(np.sign(b))):  # the last: each covariate alone, as follow-up time itself
-        _refuse_monotone(sets, x, direction, made, iteration)
-    worst = made.columns[int(np.argmax(np.abs(step)))][0]
-    raise ConvergenceError(f'The fit did not reach a maximum; "{worst}" still moves. Look for extreme values of it, or for a '
-                           "combination of covariates that nearly always, or nearly never, has the event.", term=worst)  # fmt: skip
+PRECISION = 1e-18  # of the last step's square, in standard errors
 
 
-def _refuse_monotone(
-    sets: SortedTimes, x: np.ndarray, step: np.ndarray, made: Design, iteration: int
-) -> None:
-    """Raise if the likelihood never falls in the direction of the step: at each event time the events lead all at risk.
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the likelihood is largest, for covariates in their own units, and what it was with all coefficients 0."""
 
-    Checked by the largest value of x step over each risk set, found on the sorted times without subtraction.
-    """
-    ahead = x @ step
-    lead = ahead[sets.events]
+    b: np.ndarray  # (p,)
+    inverse: np.ndarray  # (p, p) of the information at b
+    value: float
+    null_value: float
+    null_score_test: float
+    iterations: int
+
+
+def maximise(rows: Blocks, ties: str, made: Design) -> Maximum:
+    """Newton's method with step-halving from 0, on the standardised covariates, to double precision; or an error with the reason."""
+    efron, p = ties == "efron", rows.x.shape[1]
+    b, score, information = np.zeros(p), np.empty(p), np.empty((p, p))
+    null = cox_kernel.one_pass(*rows.arguments, efron, b, np.empty(len(rows.x)), score, information)
+    _refuse_flat(information, float(rows.weights @ _happened(rows)), made)
+    score_test = quadratic(information, score)
+    ended, iterations = cox_kernel.MOVING, 0
+    while ended == cox_kernel.MOVING and iterations < 100:
+        some = 8 if iterations == 0 else 4  # a fit that has a maximum has it by then; else look now and then why not
+        ended, steps, value, step = cox_kernel.newton(*rows.arguments, efron, b, score, information, some, PRECISION)
+        iterations += steps
+        if ended == cox_kernel.MOVING:
+            _refuse_monotone(rows, step, made, iterations)
+    if ended != cox_kernel.CONVERGED:
+        for direction in (step, b, *np.diag(np.sign(b))):  # the last: each covariate alone, as follow-up time itself
+            _refuse_monotone(rows, direction, made, iterations)
+        worst = made.columns[int(np.argmax(np.abs(step)))][0]
+        raise ConvergenceError(f'The fit did not reach a maximum; "{worst}" still moves. Look for extreme values of it, or for a '
+                               "combination of covariates that nearly always, or nearly never, has the event.", term=worst)  # fmt: skip
+    return Maximum(b / rows.scale, np.linalg.inv(information) / np.outer(rows.scale, rows.scale), value, null, score_test, iterations)
+
+
+def _happened(rows: Blocks) -> np.ndarray:
+    """1 for the rows with an event, in their sorted places: the first of each block."""
+    size = np.diff(rows.begin)
+    place = np.arange(len(rows.x)) - np.repeat(rows.begin[:-1], size)
+    return (place < np.repeat(rows.n_event, size)).astype(float)
+
+
+def _refuse_monotone(rows: Blocks, step: np.ndarray, made: Design, iteration: int) -> None:
+    """Raise if the likelihood never falls in the direction of the step: at each event time the events lead all at risk."""
+    ahead = rows.x @ step
     tolerance = 1e-6 * max(float(np.ptp(ahead)), 1e-300)
-    for rows, block in sets.strata:
-        first, last = sets.first[rows] - block.start, sets.last[rows] - block.start
-        inside = (sets.term_time >= block.start) & (sets.term_time < block.stop)
-        for k, value in zip(sets.term_time[inside] - block.start, lead[inside], strict=True):
-            if value < ahead[rows][(first <= k) & (k < last)].max() - tolerance:
-                return
-    worst = int(np.argmax(np.abs(step) * np.ptp(x, axis=0)))
+    if not cox_kernel.always_ahead(
+        ahead, rows.begin, rows.n_event, rows.opens, rows.leaving, rows.gone, tolerance
+    ):
+        return
+    worst = int(np.argmax(np.abs(step) * np.ptp(rows.x, axis=0)))
     term, level = made.columns[worst]
     what = f'{term} "{level}"' if level is not None else f'"{term}"'
     raise SeparationError(
         f"The coefficient of {what} runs off to infinity: at every event time those with the event had the most extreme "
-        "values among those at risk. No finite hazard ratio fits; join levels, leave it out, or use a penalised (Firth) fit.",
+        'values among those at risk. No finite hazard ratio fits; join levels, leave it out, or use a penalised fit (penalty="firth").',
         term=term, iterations=iteration,
     )  # fmt: skip
 
@@ -105,23 +102,19 @@ def refuse_few(tte: TimeToEvent, made: Design, event: np.ndarray) -> None:
         raise FitError(
             f'Nobody had the event "{name}" among {plural(tte.n, "patient")}: there is nothing to model.'
         )
-    advice = "No finite hazard ratio fits; join levels, leave the term out, or use a penalised (Firth) fit."
+    advice = 'No finite hazard ratio fits; join levels, leave the term out, or use a penalised fit (penalty="firth").'
+    binary, members, events = cox_kernel.two_valued(made.matrix, event)
     for term in made.terms:
         own = [j for j, (other, _) in enumerate(made.columns) if other == term]
-        columns = [
-            (made.columns[j][1], made.matrix[:, j] == 1)
-            for j in own
-            if np.isin(made.matrix[:, j], (0, 1)).all()
-        ]
-        if len(columns) < len(own):
+        if not binary[own].all():
             continue
-        reference = made.references.get(term, "0") if len(made.variables.get(term, ())) == 1 else None
-        if reference is not None:
-            columns.append((reference, ~np.any([member for _, member in columns], axis=0)))
-        for level, member in columns:
-            if not event[member].any():
-                who = f'{term} "{level if level is not None else 1}"'
-                raise SeparationError(f'Nobody of the {int(member.sum())} with {who} had the event "{name}": the coefficient of '
+        levels = [(made.columns[j][1] or "1", int(members[j]), int(events[j])) for j in own]
+        if len(made.variables.get(term, ())) == 1:  # and those with none of these levels
+            others = [sum(counts) for counts in zip(*[each[1:] for each in levels], strict=True)]
+            levels.append((made.references.get(term, "0"), len(event) - others[0], total - others[1]))
+        for level, n, happened in levels:
+            if not happened:
+                raise SeparationError(f'Nobody of the {n} with {term} "{level}" had the event "{name}": the coefficient of '
                                       f"{term} runs off to infinity. {advice}", term=term)  # fmt: skip
     if total < p:
         raise FitError(f"{plural(total, 'event')} can't carry {plural(p, 'coefficient')} ({', '.join(made.names)}): choose fewer "

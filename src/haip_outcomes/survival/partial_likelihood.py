@@ -163,14 +163,16 @@ def gone_through(sets: SortedTimes, values: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def likelihood(sets: SortedTimes, x: np.ndarray, b: np.ndarray) -> Likelihood:
-    """The partial log-likelihood at coefficients b (p,) for covariates x (n, p), its score and its information.
+def likelihood(
+    sets: SortedTimes, x: np.ndarray, b: np.ndarray, offset: np.ndarray | float = 0.0
+) -> Likelihood:
+    """The partial log-likelihood at coefficients b (p,) for covariates x (n, p) and an offset (n,), its score and information.
 
     x should be centred: the information is a difference of second moments. The middle of x b (or its largest value
     less 600) is subtracted before exponentiating: that changes nothing in the result and leaves room for risks that
     differ by e^1300. Where they differ by more and it matters, what comes out is not finite.
     """
-    eta = x @ b
+    eta = x @ b + offset
     shift = float(max(eta.max() - 600, (eta.max() + eta.min()) / 2))
     risk = np.exp(eta - shift)
     weighted = sets.weights * risk

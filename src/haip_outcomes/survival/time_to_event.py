@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class TimeToEvent:
             entries = _numbers(frame[entry], entry)
             _refuse(entries < 0, frame.index, f'Column "{entry}" has negative entry times',
                     "Somebody followed from time zero enters at 0.")  # fmt: skip
-        times, entries = _joined(times, entries)
+        times, entries, ranked = _joined(times, entries)
         if entries is not None:
             _refuse(entries >= times, frame.index, f'"{entry}" is at or after "{time}"',
                     "Nobody can leave before entering: correct the times or leave these rows out with a reason.")  # fmt: skip
@@ -111,8 +112,9 @@ class TimeToEvent:
                 raise EndpointError(f'Column "{id}" is missing in {_rows(frame.index, frame[id].isna().to_numpy())}.')
             keys = pd.factorize(frame[id])[0]
             _refuse_overlaps(keys, times, entries, frame.index)
-        return cls(time=times, state=codes.astype(np.int64), states=names, index=frame.index, entry=entries,
+        made = cls(time=times, state=codes.astype(np.int64), states=names, index=frame.index, entry=entries,
                    id=keys, unit=unit, label=label, time_zero=time_zero)  # fmt: skip
+        return made if ranked is None else made._sharing(ranked)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -126,6 +128,21 @@ class TimeToEvent:
     def start(self) -> np.ndarray:
         """Entry times, minus infinity for those followed from time zero."""
         return np.full(len(self.time), -np.inf) if self.entry is None else self.entry
+
+    @cached_property
+    def ranked(self) -> Ranked:
+        """The different times in order, and which of them each row's is: the one sort all estimators share."""
+        return rank(self.time)
+
+    def _sharing(self, ranked: Ranked) -> TimeToEvent:
+        """Itself, with the order of its times known already."""
+        self.__dict__["ranked"] = ranked
+        return self
+
+    def _with(self, **changes: Any) -> TimeToEvent:
+        """A copy with the same times."""
+        made = replace(self, **changes)
+        return made._sharing(self.__dict__["ranked"]) if "ranked" in self.__dict__ else made
 
     @property
     def continued(self) -> np.ndarray:
@@ -167,14 +184,14 @@ class TimeToEvent:
 
     def any_event(self, label: str) -> TimeToEvent:
         """The composite of all events: `any_event("Recurrence or death")`."""
-        return replace(self, state=(self.state > 0).astype(np.int64), states=(label,))
+        return self._with(state=(self.state > 0).astype(np.int64), states=(label,))
 
     def only(self, cause: str) -> TimeToEvent:
         """One event, the others counted as censorings: what is estimated is then not a probability of the event."""
         code = self.code(cause)
         others = tuple(name for name in self.states if name != cause)
-        return replace(self, state=(self.state == code).astype(np.int64), states=(cause,),
-                       censored_causes=(*self.censored_causes, *others))  # fmt: skip
+        return self._with(state=(self.state == code).astype(np.int64), states=(cause,),
+                          censored_causes=(*self.censored_causes, *others))  # fmt: skip
 
     def take(self, chosen: np.ndarray) -> TimeToEvent:
         """The rows that a boolean array, or an array of positions, chooses."""
@@ -258,20 +275,47 @@ def require_times(tte: object, verb: str) -> None:
                             "frame make one with TimeToEvent.from_frame(frame, time=..., state=..., states=[...]).")  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Times as whole numbers: `distinct[number[i]]` is the time of row i, and `distinct` is sorted."""
+
+    distinct: np.ndarray  # (T,)
+    number: np.ndarray  # (n,) of int64
+
+
+def rank(time: np.ndarray) -> Ranked:
+    """Sort times once: by counting where they are whole numbers (days), else by comparing."""
+    n = len(time)
+    if n and time.min() >= 0 and time.max() < max(4 * n, 1000):
+        whole = time.astype(np.int64)
+        if (whole == time).all():
+            there = np.bincount(whole) > 0
+            return Ranked(np.flatnonzero(there).astype(float), (np.cumsum(there) - 1)[whole])
+    order = np.argsort(time)
+    ordered = time[order]
+    new = np.ones(n, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    number = np.empty(n, dtype=np.int64)
+    number[order] = np.cumsum(new) - 1
+    return Ranked(ordered[new], number)
+
+
 SAME_TIME = float(np.sqrt(np.finfo(float).eps))
 
 
-def _joined(times: np.ndarray, entries: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Times that differ by rounding only become one; everything else stays as it is."""
-    both = times if entries is None else np.concatenate([times, entries])
-    known = np.unique(both)
+def _joined(
+    times: np.ndarray, entries: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, Ranked | None]:
+    """Times that differ by rounding only become one; everything else stays as it is. And the order of the times, if found."""
+    ranked = rank(times if entries is None else np.concatenate([times, entries]))
+    known = ranked.distinct
     gap = np.diff(known)
     same = (gap <= SAME_TIME) | (gap <= SAME_TIME * np.abs(known).mean())
     if not same.any():
-        return times, entries
+        return times, entries, ranked if entries is None else None
     cuts = known[np.concatenate([[True], ~same])]
-    joined = cuts[np.searchsorted(cuts, both, side="right") - 1]
-    return joined[: len(times)], None if entries is None else joined[len(times) :]
+    joined = cuts[np.searchsorted(cuts, known, side="right") - 1][ranked.number]
+    return joined[: len(times)], None if entries is None else joined[len(times) :], None
 
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:
