@@ -12,6 +12,7 @@ import haip_outcomes as haip
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("cohorts/*/README.md")]
+WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
 
 
@@ -22,12 +23,13 @@ def test_links_lead_somewhere(page):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_the_python_of_the_readme_runs(capsys, monkeypatch):
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_of_the_pages_runs(page, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert blocks
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    room: dict = {}  # the blocks of a page build on each other
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page.name, "exec"), room)
     assert "sarcopenia" in capsys.readouterr().out
 
 

@@ -90,3 +90,47 @@ def test_the_wrong_thing_is_refused_with_the_way_to_the_right_one():
     for verb in (haip.compare, haip.proportions, haip.build_report, haip.baseline_table):
         with pytest.raises(haip.EndpointError, match=r"takes a Cohort.*read_cohort"):
             verb(frame)
+
+
+def test_curves_of_a_small_cohort_wait_for_no_compiler():
+    code = (
+        "import sys, pandas as pd, haip_outcomes as haip; f = pd.DataFrame({'t': [1, 2, 3, 4], 's': [1, 0, 1, 0], 'g': list('aabb')});"
+        "tte = haip.TimeToEvent.from_frame(f, time='t', state='s', states=['Death']);"
+        "haip.survival_curve(tte, f['g']).median(); haip.at_risk_table(tte, [0, 2]); haip.logrank(tte, f['g']); haip.follow_up(tte);"
+        "print('numba' in sys.modules, 'sklearn' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["False"] * 3
+
+
+def test_the_first_compilation_is_told_on_a_terminal_and_nowhere_else(capsys, monkeypatch):
+    from types import SimpleNamespace
+
+    from haip_outcomes.survival.compiled import _Announcement
+
+    ours = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=_Announcement)})
+    other = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=SimpleNamespace)})
+    _Announcement().on_start(ours)
+    assert capsys.readouterr().err == ""  # a script, a report in the background
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    one = _Announcement()
+    one.on_start(other)
+    assert capsys.readouterr().err == ""
+    one.on_start(ours)
+    one.on_start(ours)
+    assert capsys.readouterr().err.count("once on this machine") == 1
+
+
+def test_a_kernel_calls_only_its_own_file():
+    """Its copy on disk is not made anew when a kernel of another file changes, so it must not call one."""
+    kernels = 0
+    for path in rooms():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        ours = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("haip_outcomes")]
+        imported = {alias.asname or alias.name for node in ours for alias in node.names}
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef) and any(getattr(d, "id", "") == "compiled" for d in function.decorator_list):
+                kernels += 1
+                used = {node.id for statement in function.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+                assert not used & imported, f"{name_of(path)}.{function.name} uses {used & imported}"
+    assert kernels

@@ -57,10 +57,10 @@ cell(extreme, "cox_extreme.csv", names(extreme))
 # ---------------------------------------------------------------- models
 
 model <- function(name, data, time, status, terms, entry = NULL, strata = NULL, weights = NULL, cluster = NULL,
-                  reference = list(), keep = NULL, cause = NULL, ties = "efron", robust = NULL, residuals = TRUE)
+                  reference = list(), keep = NULL, cause = NULL, ties = "efron", robust = NULL, residuals = TRUE, offset = NULL)
   list(name = name, data = data, time = time, status = status, terms = terms, entry = entry, strata = strata,
        weights = weights, cluster = cluster, reference = reference, keep = keep, cause = cause, ties = ties,
-       robust = robust, residuals = residuals)
+       robust = robust, residuals = residuals, offset = offset)
 
 both <- function(name, ...) list(model(name, ...), model(paste0(name, "_breslow"), ..., ties = "breslow"))
 
@@ -95,6 +95,9 @@ models <- c(
   both("rats_strata", "rats", "time", "status", c("rx"), strata = "sex", cluster = "litter"),
   both("bladder", "bladder", "stop", "event", c("rx", "number", "size"), entry = "start", strata = "enum", cluster = "id"),
   both("extreme", "extreme", "time", "event", c("x", "z", "group"), strata = "stratum"),
+  both("lung_offset", "lung", "months", "dead", c("age", "sex"), offset = "share"),
+  both("lung_offset_strata_weights", "lung", "months", "dead", c("age", "wt.loss"), offset = "share", weights = "copies", strata = "sex"),
+  both("heart_offset", "heart", "stop", "event", c("age", "transplant"), entry = "start", offset = "surgery", cluster = "id"),
   list(model("flchain", "flchain", "futime", "death", c("age", "kappa"), residuals = FALSE))
 )
 
@@ -118,7 +121,8 @@ surv_text <- function(m) paste0("Surv(", if (!is.null(m$entry)) paste0(m$entry, 
 
 fit_model <- function(m) {
   data <- load_data(m)
-  right <- c(m$terms, if (!is.null(m$strata)) paste0("strata(", m$strata, ")"))
+  right <- c(m$terms, if (!is.null(m$strata)) paste0("strata(", m$strata, ")"),
+             if (!is.null(m$offset)) paste0("offset(", m$offset, ")"))
   arguments <- list(formula = as.formula(paste(surv_text(m), "~", paste(right, collapse = " + "))), data = data,
                     ties = m$ties, control = control, x = TRUE)
   if (!is.null(m$weights)) arguments$weights <- data[[m$weights]]
@@ -137,10 +141,31 @@ fit_model <- function(m) {
     list(term = rownames(table), statistic = unname(table[, 1]), df = unname(table[, 2]), p_value = unname(table[, 3]))
   })
   out$zph <- Filter(Negate(is.null), out$zph)
+  # predicted survival of three patients and of somebody with 0 everywhere (coxph's baseline), with limits on two scales
+  used <- data[complete.cases(data[c(m$terms[!grepl("[*:]", m$terms)], unlist(strsplit(m$terms[grepl("[*:]", m$terms)], "[*:]")))]), ]
+  who <- used[c(1, nrow(used) %/% 2, nrow(used)), ]
+  times <- unname(quantile(used[[m$time]][used$.event == 1], c(0.1, 0.5, 0.9), type = 1))
+  times <- c(times[1] / 2, times, 2 * max(used[[m$time]]))
+  out$predicted_rows <- as.numeric(match(rownames(who), rownames(data)))
+  out$predicted_times <- times
+  for (scale in c("log-log", "plain")) {
+    curves <- lapply(1:3, function(i) summary(survfit(fit, newdata = who[i, ], conf.type = scale), times = times, extend = TRUE))
+    if (scale == "log-log") {
+      out$predicted <- lapply(curves, function(one) as.numeric(one$surv))
+      out$predicted_se <- lapply(curves, function(one) as.numeric(one$std.err))
+    }
+    out[[paste0("predicted_low_", sub("-", "", scale))]] <- lapply(curves, function(one) as.numeric(one$lower))
+    out[[paste0("predicted_high_", sub("-", "", scale))]] <- lapply(curves, function(one) as.numeric(one$upper))
+  }
+  nobody <- basehaz(fit, centered = FALSE)
+  levels <- if (is.null(nobody$strata)) factor(rep("", nrow(nobody))) else factor(nobody$strata)
+  out$baseline <- lapply(split(nobody, levels), function(one)
+    approx(c(-1, one$time), c(0, one$hazard), xout = times, method = "constant", rule = 2, f = 0)$y)
   if (m$residuals) {
     out$martingale <- unname(residuals(fit, "martingale"))
     out$deviance <- unname(residuals(fit, "deviance"))
     out$score_residuals <- matrix(residuals(fit, "score"), ncol = p)
+    out$dfbeta <- matrix(residuals(fit, "dfbeta", weighted = TRUE), ncol = p)
     schoenfeld <- matrix(residuals(fit, "schoenfeld"), ncol = p)
     out$schoenfeld <- schoenfeld
     out$schoenfeld_time <- as.numeric(if (p == 1) names(residuals(fit, "schoenfeld")) else rownames(residuals(fit, "schoenfeld")))
@@ -186,7 +211,7 @@ to_json <- function(value) {
   }
   if (is.matrix(value)) return(paste0("[", paste(apply(value, 1, function(row) to_json(as.list(row))), collapse = ", "), "]"))
   text <- if (is.character(value)) paste0("\"", value, "\"") else if (is.logical(value)) tolower(as.character(value)) else
-    ifelse(is.na(value), "null", formatC(as.numeric(value), digits = 17, format = "g", width = 1))
+    ifelse(!is.finite(value), "null", formatC(as.numeric(value), digits = 17, format = "g", width = 1))
   if (length(value) == 1) text else paste0("[", paste(text, collapse = ", "), "]")
 }
 array_of <- function(m) {

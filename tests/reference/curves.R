@@ -3,7 +3,7 @@
 #   cd tests/reference && Rscript curves.R
 #
 # writes data/curves_*.csv (public data sets of R's survival package; bmt is KMsurv's and is read, not written) and
-# curves.json: a list of cases, each a list of columns. Twelve significant digits; NA, NaN and Inf are null.
+# curves.json: a list of cases, each a list of columns. Seventeen significant digits; NA, NaN and Inf are null.
 
 suppressMessages({library(survival); library(cmprsk)})
 stopifnot(packageVersion("survival") >= "3.5", packageVersion("cmprsk") >= "2.2")
@@ -31,7 +31,7 @@ for (name in c("lung", "colon", "mgus", "heart"))  # what Python reads back is w
 
 # -- output ---------------------------------------------------------------------------------------------------------
 cases <- character()
-number <- function(x) ifelse(is.finite(x), sprintf("%.12g", x), "null")
+number <- function(x) ifelse(is.finite(x), sprintf("%.17g", x), "null")
 column <- function(x) paste0("[", paste(if (is.numeric(x)) number(x) else sprintf('"%s"', x), collapse = ","), "]")
 put <- function(name, ...) {
   columns <- list(...)

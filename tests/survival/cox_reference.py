@@ -25,7 +25,14 @@ def table(name):
 @lru_cache
 def fitted(name):
     """The model that R fitted under this name."""
-    model = MODELS[name]
+    return _fitted(MODELS[name])
+
+
+def fitted_without_offset(name):
+    return _fitted({**MODELS[name], "offset": None})
+
+
+def _fitted(model):
     frame = table(model["data"])
     for column, value in (model["keep"] or {}).items():
         frame = frame[frame[column] == value]
@@ -34,7 +41,7 @@ def fitted(name):
         frame, time=model["time"], state=model["status"], states=states, entry=model["entry"]
     )
     made = design(frame, model["terms"], reference=dict(model["reference"] or {}), missing="complete-case")
-    aligned = {name: frame[model[name]] for name in ("strata", "weights", "cluster") if model[name]}
+    aligned = {name: frame[model[name]] for name in ("strata", "weights", "cluster", "offset") if model[name]}
     cause = None if model["cause"] is None else "Event"
     return cox(tte, made, cause=cause, ties=model["ties"], robust=model["robust"], **aligned)
 

@@ -1,4 +1,4 @@
-"""The values that tests/reference/curves.R wrote, and how close we must come to them."""
+"""The values that tests/reference/curves.R, datasets.R, restricted_mean.R and tcia_curves.R wrote, and how close we must come to them."""
 
 import json
 from functools import cache
@@ -14,8 +14,8 @@ TOLERANCE = 1e-8  # relative to max(|R|, 0.001)
 
 
 @cache
-def reference() -> dict:
-    return json.loads((HERE / "curves.json").read_text())
+def reference(script: str = "curves") -> dict:
+    return json.loads((HERE / f"{script}.json").read_text())
 
 
 def data(name: str) -> pd.DataFrame:
@@ -34,9 +34,10 @@ def hand(time, state, *names: str, **columns) -> TimeToEvent:
 
 def assert_close(ours, theirs, what: str = "") -> None:
     """Missing where R's is missing, and two-sidedly close elsewhere."""
-    ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)  # R's infinities are the words "Inf" and "-Inf"
     assert ours.shape == theirs.shape, what
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs), err_msg=what)
-    known = ~np.isnan(theirs)
+    np.testing.assert_array_equal(ours[np.isinf(theirs)], theirs[np.isinf(theirs)], err_msg=what)
+    known = np.isfinite(theirs)
     worst = np.abs(ours - theirs)[known] / np.maximum(np.abs(theirs[known]), 1e-3)
     assert worst.max(initial=0) <= TOLERANCE, f"{what}: off by {worst.max():.2g}"

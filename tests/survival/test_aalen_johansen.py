@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from test_counts import cut
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival import jackknife
 from haip_outcomes.survival.aalen_johansen import cumulative_incidence
 from haip_outcomes.survival.counts import risk_sets
 from haip_outcomes.survival.kaplan_meier import survival_curve
@@ -140,6 +139,81 @@ def test_one_cause_is_kaplan_meier(drawn):
     assert_close(incidence["std_error"][alive], curve["std_error"][alive])
 
 
+states = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.integers(1, 3)), min_size=1, max_size=14)
+KINDS = ("Liver", "Lung", "Death")
+
+
+@given(states)
+def test_weights_are_copies_and_doubling_changes_no_estimate(drawn):
+    time, state, weight = (np.array(column) for column in zip(*drawn, strict=True))
+    weighted = cumulative_incidence(hand(time, state, *KINDS), weights=weight, variance=JACKKNIFE).tidy()
+    copies = cumulative_incidence(hand(time.repeat(weight), state.repeat(weight), *KINDS)).tidy()
+    for column in ("outcome", "time", "n_event", "n_risk", "n_censor"):
+        assert weighted[column].tolist() == copies[column].tolist()
+    assert_close(weighted["estimate"], copies["estimate"])
+    doubled = cumulative_incidence(hand(time.repeat(2), state.repeat(2), *KINDS), variance=JACKKNIFE).tidy()
+    once = cumulative_incidence(hand(time, state, *KINDS), variance=JACKKNIFE).tidy()
+    assert_close(doubled["estimate"], once["estimate"])
+    assert_close(doubled["std_error"] * np.sqrt(2), once["std_error"])  # of the jackknife; cmprsk's has finite-sample terms
+
+
+@given(states, st.integers(1, 60))
+def test_time_scale_changes_only_times(drawn, factor):
+    time, state, _ = (np.array(column) for column in zip(*drawn, strict=True))
+    for variance in ("cmprsk", JACKKNIFE):
+        one = cumulative_incidence(hand(time, state, *KINDS), variance=variance).tidy()
+        other = cumulative_incidence(hand(time * factor / 7, state, *KINDS), variance=variance).tidy()
+        pd.testing.assert_frame_equal(other.drop(columns="time"), one.drop(columns="time"), rtol=1e-12)
+        assert_close(other["time"], one["time"] * factor / 7)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(0, 3)), min_size=1, max_size=12),
+    st.lists(st.integers(1, 10), max_size=3),
+)
+def test_cutting_patients_into_rows_changes_nothing(drawn, cuts):
+    frame = pd.DataFrame(drawn, columns=["entry", "length", "state"])
+    frame["time"] = frame["entry"] + frame["length"]
+    rows = cut(frame, cuts)
+    whole = cumulative_incidence(times(frame, "time", "state", *KINDS, entry="entry"), variance=JACKKNIFE).tidy()
+    parts = cumulative_incidence(times(rows, "time", "state", *KINDS, entry="entry", id="id"), variance=JACKKNIFE).tidy()
+    pd.testing.assert_frame_equal(parts, whole, rtol=1e-10, atol=1e-12)
+
+
+@given(states)
+def test_cmprsk_variance_is_its_formula(drawn):
+    """The sums v1, v2, v3 as cuminc takes them, one time after the other."""
+    time, state, _ = (np.array(column) for column in zip(*drawn, strict=True))
+    fit = cumulative_incidence(hand(time, state, *KINDS))
+    for k in range(3):
+        s_before, f, v1, v2, v3, expected = 1.0, 0.0, 0.0, 0.0, 0.0, []
+        for t in np.unique(time):
+            n, own = np.sum(time >= t), np.sum((time == t) & (state == k + 1))
+            others = np.sum((time == t) & (state > 0)) - own
+            s, f = s_before * (n - own - others) / n, f + s_before * own / n
+            for m, plus in ((others if s > 0 else 0, 0), (own, 1)):
+                if m:
+                    q = s_before**2 * m * (1 - (m - 1) / (n - 1) if m > 1 else 1) / n**2
+                    a, b = (f / s + plus, 1 / s) if s > 0 else (plus, 0)
+                    v1, v2, v3 = v1 + a * a * q, v2 + a * b * q, v3 + b * b * q
+            expected.append(np.sqrt(max(v1 + f * f * v3 - 2 * f * v2, 0)))
+            s_before = s
+        np.testing.assert_allclose(fit.sets[0].everywhere(fit.errors[0], 0.0)[:, k], expected, rtol=1e-7, atol=1e-7)
+
+
+def test_glance_is_the_end_of_the_curve():
+    bmt = data("bmt")
+    fit = cumulative_incidence(times(bmt, "time", "state", *STATES), bmt["group"])
+    glance = fit.glance()
+    assert glance.columns.tolist() == ["outcome", "group", "time", "estimate", "std_error", "conf_low", "conf_high", "n", "n_event"]
+    last = fit.tidy().groupby(["group", "outcome"], sort=False).last().reset_index()
+    pd.testing.assert_frame_equal(glance[["group", "outcome", "time", "estimate", "std_error"]], last[["group", "outcome", "time", "estimate", "std_error"]])
+    assert glance["n_event"].sum() == (bmt["state"] > 0).sum()
+    assert glance.query("outcome == 'Death'")["n"].tolist() == list(fit.n)
+    with pytest.raises(EndpointError, match='Did you mean "Death"'):
+        fit.n_event("death")
+
+
 def dense_jackknife(tte, weights) -> np.ndarray:
     """A matrix of patients by states, moved on from time to time: the definition."""
     (one,) = risk_sets(tte, weights=weights)
@@ -182,16 +256,23 @@ def test_jackknife_is_its_definition(drawn, cuts, seed):
     np.testing.assert_allclose(ours, dense_jackknife(tte, weights), rtol=1e-8, atol=1e-13)
 
 
-def test_jackknife_by_running_sums_for_many_rows(monkeypatch):
-    cases = dict(incidences())
-    monkeypatch.setattr(jackknife, "DENSE", 0)
-    for case in ("mgus weighted", "mgus by age jackknife", "bmt jackknife"):
-        compare(cases[case]().tidy(), case)
-    heart = data("heart")
-    patients = times(heart, "stop", "event", entry="start", id="id")
-    one = cumulative_incidence(patients, variance=JACKKNIFE).tidy()["std_error"]
-    monkeypatch.setattr(jackknife, "DENSE", 10**9)
-    assert_close(one, cumulative_incidence(patients, variance=JACKKNIFE).tidy()["std_error"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_jackknife_of_many_rows_is_its_definition_to_twelve_digits(whole):
+    rng = np.random.default_rng(20261122)
+    n = 700
+    entry = rng.uniform(0, 20, n)
+    frame = pd.DataFrame({"entry": entry, "time": entry + rng.exponential(10, n), "state": rng.integers(0, 4, n), "id": np.arange(n)})
+    if whole:  # heavy ties
+        frame["entry"], frame["time"] = np.floor(2 * frame["entry"]), np.ceil(2 * frame["time"])
+    middle = (frame["entry"] + frame["time"]) / 2
+    later = frame.assign(entry=middle.where(frame.index % 3 > 0, 0.3 * middle + 0.7 * frame["time"]))[frame.index % 2 == 0]  # some after a gap
+    frame.loc[later.index, ["time", "state"]] = np.column_stack([middle[later.index], np.zeros(len(later))])
+    frame = pd.concat([frame, later], ignore_index=True)
+    tte = times(frame, "time", "state", "A", "B", "C", entry="entry", id="id")
+    weights = rng.uniform(0.1, 5, len(frame))
+    fit = cumulative_incidence(tte, weights=weights, variance=JACKKNIFE)
+    np.testing.assert_allclose(fit.sets[0].everywhere(fit.errors[0], 0.0), dense_jackknife(tte, weights), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(fit.survival[0] + fit.incidence[0].sum(axis=1), 1, rtol=0, atol=4e-16)
 
 
 def test_statsmodels_agrees():

@@ -7,6 +7,7 @@ import pytest
 from curves_reference import assert_close, data, hand, reference, times
 from hypothesis import given
 from hypothesis import strategies as st
+from test_counts import cut
 
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.survival.aalen_johansen import cumulative_incidence
@@ -223,8 +224,12 @@ def test_refusals():
         survival_curve(one, conf_type="loglog")
     with pytest.raises(EndpointError, match="conf_level"):
         survival_curve(one, conf_level=95)
-    with pytest.raises(EndpointError, match="share between 0 and 1"):
-        survival_curve(one).quantile(50)
+    for share in (50, -0.1, np.nan, "half", None, []):
+        with pytest.raises(EndpointError, match="share between 0 and 1"):
+            survival_curve(one).quantile(share)
+    for level in (0, 1, "95%", None, np.nan):
+        with pytest.raises(EndpointError, match="conf_level is a share"):
+            survival_curve(one, conf_level=level)
     with pytest.raises(EndpointError, match="method"):
         survival_curve(one).median("spss")
 
@@ -284,6 +289,55 @@ def test_weighted_curve_is_one_less_the_incidence_of_a_single_cause(drawn, weigh
     assert_close(1 - curve["estimate"], incidence["estimate"])
     if not np.all(w % 1 == 0):
         assert_close(curve["std_error"], incidence["std_error"])
+
+
+@given(small, st.randoms(use_true_random=False))
+def test_doubling_halves_the_variance_and_the_time_scale_changes_only_times(drawn, chance):
+    time, state = (np.array(column) for column in zip(*drawn, strict=True))
+    once = survival_curve(hand(time, state)).tidy()
+    doubled = survival_curve(hand(time.repeat(2), state.repeat(2))).tidy()
+    assert_close(doubled["estimate"], once["estimate"])
+    assert_close(doubled["std_error"] * math.sqrt(2), once["std_error"])
+    scale = chance.choice([0.1, 1 / 30.4375, 365.25])
+    scaled = survival_curve(hand(time * scale, state))
+    pd.testing.assert_frame_equal(scaled.tidy().drop(columns="time"), once.drop(columns="time"), rtol=1e-12)
+    assert_close(scaled.median()["estimate"], survival_curve(hand(time, state)).median()["estimate"] * scale)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(0, 1)), min_size=1, max_size=12),
+    st.lists(st.integers(1, 10), max_size=3),
+    st.booleans(),
+)
+def test_cutting_patients_into_rows_changes_nothing(drawn, cuts, weighted):
+    frame = pd.DataFrame(drawn, columns=["entry", "length", "state"])
+    frame["time"] = frame["entry"] + frame["length"]
+    frame["weight"] = 0.5 + frame.index % 3 if weighted else 1.0
+    rows = cut(frame, cuts)
+    whole = survival_curve(times(frame, "time", "state", entry="entry"), weights=frame["weight"] if weighted else None)
+    parts = survival_curve(times(rows, "time", "state", entry="entry", id="id"), weights=rows["weight"] if weighted else None)
+    pd.testing.assert_frame_equal(parts.tidy(), whole.tidy(), rtol=1e-10, atol=1e-12)
+    pd.testing.assert_frame_equal(parts.glance(), whole.glance(), rtol=1e-10)
+
+
+def test_glance_is_a_row_a_group():
+    lung = data("lung")
+    glance = survival_curve(times(lung, "time", "status"), lung["sex"]).glance()
+    assert glance.columns.tolist() == ["group", "estimate", "conf_low", "conf_high", "n", "n_event", "n_censor"]
+    assert glance.to_numpy().tolist() == [["1", 270, 210, 306, 138, 112, 26], ["2", 426, 345, 524, 90, 53, 37]]  # with conf.type = "log-log"
+    weighted = survival_curve(times(lung, "time", "status"), lung["sex"], weights=lung["weight"]).glance()
+    assert weighted[["n", "n_event", "n_censor"]].to_numpy().tolist() == [[138, 112, 26], [90, 53, 37]]  # never weighted
+
+
+@pytest.mark.parametrize("column", ["time", "month"])
+def test_statsmodels_agrees(column):
+    module = pytest.importorskip("statsmodels.duration.survfunc")
+    lung = data("lung")
+    theirs = module.SurvfuncRight(lung[column], lung["status"])
+    ours = survival_curve(times(lung, column, "status")).tidy().set_index("time").loc[theirs.surv_times]
+    assert_close(ours["estimate"], theirs.surv_prob)
+    assert_close(ours["std_error"], theirs.surv_prob_se)
+    assert ours["n_risk"].tolist() == list(theirs.n_risk)
 
 
 def test_lifelines_agrees():

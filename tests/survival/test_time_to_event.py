@@ -156,3 +156,60 @@ def test_dates_are_not_times():
         TimeToEvent.from_frame(frame, time="t", state="s", states=["Death"])
     with pytest.raises(EndpointError, match="must hold numbers"):
         TimeToEvent.from_frame(frame.assign(t=frame["t"] - frame["t"]), time="t", state="s", states=["Death"])
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        pd.Series(["b", "a", "b"], index=[11, 12, 13]),
+        pd.Series(pd.Categorical(["b", "a", "b"], categories=["c", "b", "a"]), index=[11, 12, 13]),
+        pd.Series(["b", "a", "b"], index=[11, 12, 13], dtype="string"),
+        pd.Series(["b", "b", "a", "x"], index=[13, 11, 12, 10]),
+        pd.DataFrame({"arm": ["b", "a", "b"]}, index=[11, 12, 13]),
+        pd.Categorical(["b", "a", "b"]),
+        np.array(["b", "a", "b"]),
+        np.array(["b", "a", "b"], dtype=object),
+        ["b", "a", "b"],
+    ],
+)
+def test_groups_of_any_kind(by):
+    codes, names = build(frame()).groups(by)
+    assert names == ("a", "b")
+    assert codes.tolist() == [1, 0, 1]
+    assert codes.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        ([2, 1, 10], ("1", "10", "2")),
+        (np.array([2.0, 1.5, 10.0]), ("1.5", "10", "2")),
+        (np.array([1, 1.0, 2], dtype=object), ("1", "2")),
+        (pd.Series([1, "1", 2.0], index=[11, 12, 13]), ("1", "2")),
+        (pd.to_datetime(["2020-01-02", "2020-01-01", "2020-01-02"]), ("2020-01-01 00:00:00", "2020-01-02 00:00:00")),
+        (pd.Series([3, 1, 3], index=[11, 12, 13], dtype="Int64"), ("1", "3")),
+    ],
+)
+def test_levels_read_as_a_person_would_write_them(by, names):
+    assert build(frame()).groups(by)[1] == names
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_level_is_no_level(missing):
+    with pytest.raises(EndpointError, match=r"by is missing in 1 row \(index 13\)"):
+        build(frame()).groups(pd.Series(["a", "b", missing], index=[11, 12, 13], dtype=object))
+
+
+def test_states_of_any_whole_kind():
+    for state in ([1.0, 0.0, 2.0], pd.array([1, 0, 2], dtype="Int64"), np.array([1, 0, 2], dtype=np.int8), ["1", "0", "2"]):
+        assert build(frame(state=state)).state.tolist() == [1, 0, 2]
+    assert build(frame(state=[True, False, True]), states=["Death"]).state.tolist() == [1, 0, 1]
+    with pytest.raises(EndpointError, match="missing or infinite in 1 row"):
+        build(frame(state=pd.array([1, None, 2], dtype="Int64")))
+
+
+def test_nothing_is_left_and_ids_count_once():
+    tte = hand([2, 5, 9], [0, 0, 1], entry=[0, 2, 0], id=[7, 7, 8])
+    with pytest.raises(EndpointError, match="No patients are left"):
+        tte.take(np.zeros(3, dtype=bool))
+    assert tte.take(np.array([0, 1])).n == 1

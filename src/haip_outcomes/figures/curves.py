@@ -119,7 +119,8 @@ def plot_cumulative_incidence(
     incidence : what `cumulative_incidence` returned.
     cause : the event of interest; the confidence band is its own.
     width, until, breaks, labels, by_label : as in `plot_survival`.
-    tests : what `gray` returned, one a cause: `{"Liver": gray(...), "Death": gray(...)}`; one alone is that of `cause`.
+    tests : what `gray` returned, one a cause: `{"Liver": gray(...), "Death": gray(...)}`; one alone is that of `cause`,
+        and that of `cause="all"` has them all.
     y_top : where the probability axis ends (1 is 100%); by default just above what is drawn.
 
     Groups differ by colour and by the marker at each tick, events by line style, so that a grey print can be read.
@@ -133,7 +134,9 @@ def plot_cumulative_incidence(
     """
     frame = incidence.tidy()
     states = incidence.states
-    by_cause = {cause: tests} if isinstance(tests, TestResult) else dict(tests or {})
+    if isinstance(tests, TestResult):
+        tests = tests.by_outcome() if len(tests.frame) > 1 else {cause: tests}
+    by_cause = dict(tests or {})
     for name in (cause, *by_cause):
         if name not in states:
             raise EndpointError(f'There is no event "{name}". {did_you_mean(name, states)}')

@@ -6,7 +6,7 @@ import pandas as pd
 
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.figures.curves import plot_survival
-from haip_outcomes.formatting import median, percent
+from haip_outcomes.formatting import interval, median, p_value, percent
 from haip_outcomes.programme.safety_and_delivery import EARLY, Proportions
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
@@ -16,6 +16,7 @@ from haip_outcomes.report.nested import nested
 from haip_outcomes.report.words import by_setting, k_of_n, months, small, test_words
 from haip_outcomes.survival.comparisons import logrank
 from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
+from haip_outcomes.survival.mean_survival import restricted_mean
 from haip_outcomes.tables.outcomes import answered, survival_table
 from haip_outcomes.tables.table import Table
 
@@ -35,7 +36,7 @@ def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict
             for group in part.plan.analysis.groups:
                 with chapter.attempt(f"overall survival by {small(part.plan.label(group))}", setting):
                     _by_group(part, group, setting, splits, notes, chapter)
-            chapter.show(nested(whole, splits, notes), f"overall_survival_{setting}")
+            chapter.show(nested(whole, splits, [note for note in notes if note]), f"overall_survival_{setting}")
         _early(counts.get(setting), setting, title, chapter)
         beside(comparison, (setting,), ("overall_survival", "postop_mortality"), chapter)
     return chapter
@@ -52,8 +53,34 @@ def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> Table:
     chapter.headline(title, f"Median overall survival, {since}", median(middle["estimate"], middle["conf_low"], middle["conf_high"]))
     row = last_supported(curve.at(list(times)), len(part))
     if row is not None:
+        _mean(curve, float(row["time"]), setting, chapter)
         chapter.headline(title, f"Alive at {months(row['time'])} {curve.unit}", percent(row["estimate"], row["conf_low"], row["conf_high"]))
     return survival_table(curve, times)
+
+
+def _mean(curve: SurvivalCurve, horizon: float, setting: str, chapter: Chapter) -> None:
+    """Mean survival up to the last planned time that the data support: it has an interval also when no median is reached."""
+    with chapter.attempt(f"restricted mean survival to {months(horizon)} {curve.unit}", setting):
+        mean = restricted_mean(curve, horizon=horizon)
+        one = mean.tidy().iloc[0]
+        chapter.say(f"Of the first {months(horizon)} {curve.unit} since {curve.time_zero}, patients lived "
+                    f"{interval(one['estimate'], one['conf_low'], one['conf_high'], 1)} on average (restricted mean, 95% CI).")  # fmt: skip
+        chapter.record(mean.tidy(), setting=setting, analysis=curve.label, quantity="restricted mean", unit=curve.unit, method=mean.method)
+
+
+def _mean_differences(curve: SurvivalCurve, times: tuple[float, ...], label: str, reference: str, setting: str, chapter: Chapter) -> str:
+    """The same between groups, in words, up to the last planned time at which each still has 5 patients at risk; else nothing."""
+    at = curve.at(list(times)).groupby("time")["n_risk"].min()
+    reached = at[at >= 5].index
+    if not len(reached):
+        return ""
+    mean = restricted_mean(curve, horizon=float(reached.max()))
+    told = mean.contrast(reference)
+    chapter.record(told.drop(columns="reference"), setting=setting, analysis=f"{curve.label} by {small(label)}, against {reference}",
+                   quantity="difference of restricted means", unit=curve.unit, method=mean.method)  # fmt: skip
+    words = [f"{row['group']} less {reference}: {interval(row['estimate'], row['conf_low'], row['conf_high'], 1)} {curve.unit}, p {p_value(row['p_value'])}"
+             for row in told.to_dict("records")]  # fmt: skip
+    return f"Mean survival in the first {months(mean.horizon)} {curve.unit}, {'; '.join(words)}."
 
 
 def last_supported(at: pd.DataFrame, n: int) -> pd.Series | None:
@@ -86,6 +113,7 @@ def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], 
     test = logrank(tte, chosen[group])
     splits[label] = survival_table(curve, part.plan.analysis.times, by_label=label)
     notes.append(f"{label}, log-rank test: {test_words(test)}.")
+    notes.append(_mean_differences(curve, part.plan.analysis.times, label, str(chosen[group].cat.categories[0]), setting, chapter))
     analysis = f"{tte.label} by {small(label)}"
     record_curve(curve, part.plan.analysis.times, setting, analysis, chapter)
     chapter.record(test.tidy(), setting=setting, analysis=analysis, quantity="log-rank test", method=test.method)

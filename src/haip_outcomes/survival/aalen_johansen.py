@@ -10,11 +10,17 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.errors import EndpointError, did_you_mean
-from haip_outcomes.formatting import number, plural
-from haip_outcomes.survival.counts import RiskSets, checked_times, risk_sets, steps
+from haip_outcomes.formatting import plural
+from haip_outcomes.survival.counts import (
+    RiskSets,
+    checked_times,
+    group_column,
+    one_after_another,
+    risk_sets,
+)
+from haip_outcomes.survival.intervals import confidence_limits, critical_value, level_in_words
 from haip_outcomes.survival.jackknife import infinitesimal_jackknife, product_limit
-from haip_outcomes.survival.kaplan_meier import confidence_limits, critical_value
-from haip_outcomes.survival.results import in_order, shown_as_html
+from haip_outcomes.survival.results import frame_of, shown_as_html
 from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 Variance = Literal["cmprsk", "infinitesimal-jackknife"]
@@ -27,13 +33,17 @@ class CumulativeIncidence:
     Attributes
     ----------
     states : the kinds of event; `groups` : names of the groups, `(None,)` without `by`; `n` : patients in each.
+    sets, survival, incidence, errors : each group's counts, the probability of no event (E,), those of each kind (E, K) and their
+        standard errors, at the times with events, `sets[g].event_time`.
     variance, conf_level : of the limits, which are log-log.
     unit, time_zero, label, caution : as in the TimeToEvent.
     method : the sentence the estimator writes about itself.
     """
 
-    frame: pd.DataFrame
     sets: tuple[RiskSets, ...]
+    survival: tuple[np.ndarray, ...]
+    incidence: tuple[np.ndarray, ...]
+    errors: tuple[np.ndarray, ...]
     states: tuple[str, ...]
     variance: str
     conf_level: float
@@ -55,6 +65,8 @@ class CumulativeIncidence:
 
     def n_event(self, outcome: str) -> tuple[int, ...]:
         """Events of one kind in each group."""
+        if outcome not in self.states:
+            raise EndpointError(f'There is no event "{outcome}". {did_you_mean(outcome, self.states)}')
         return tuple(one.n_events(self.states.index(outcome) + 1) for one in self.sets)
 
     def tidy(self) -> pd.DataFrame:
@@ -63,7 +75,18 @@ class CumulativeIncidence:
         Columns: outcome, group, time, estimate, std_error, conf_low, conf_high, n_event (of this outcome), n_risk, n_censor.
         Limits are NaN where the incidence is 0 or 1.
         """
-        return self.frame.copy()
+        curves = [(one.everywhere(f, 0.0), one.everywhere(e, 0.0)) for one, f, e in self._curves]
+        return self._long(
+            [one.time for one in self.sets], curves,
+            n_event=[one.n_event for one in self.sets], n_risk=[one.n_risk for one in self.sets],
+            n_censor=[one.n_censor for one in self.sets],
+        )  # fmt: skip
+
+    def glance(self) -> pd.DataFrame:
+        """A row a group and outcome: its incidence at the group's last exit time, with limits, and n and n_event; never weighted."""
+        found = [(one.value_at(f, one.time[-1:], 0.0), one.value_at(e, one.time[-1:], 0.0)) for one, f, e in self._curves]
+        return self._long([one.time[-1:] for one in self.sets], found, n=[np.array([one.n]) for one in self.sets],
+                          n_event=[np.array([[one.n_events(k) for k in range(1, len(self.states) + 1)]]) for one in self.sets])  # fmt: skip
 
     def at(self, times: Sequence[float] | np.ndarray | float) -> pd.DataFrame:
         """The incidences at given times: a row a group, time and outcome, sorted.
@@ -73,29 +96,47 @@ class CumulativeIncidence:
         (entry < t <= time). Equals R's `summary(fit, times, extend = TRUE)`, and cmprsk's `timepoints`.
         """
         at = checked_times(times)
-        parts = []
-        for one, rows in self._by_group():
-            values = {name: steps(one.time, rows[name].to_numpy().reshape(len(one.time), -1), at, 0.0)
-                      for name in ("estimate", "std_error", "conf_low", "conf_high")}  # fmt: skip
-            parts.append(_long(one, self.states, at, n_risk=one.at_risk(at), **values))
-        return in_order(pd.concat(parts))
+        found = [(one.value_at(f, at, 0.0), one.value_at(e, at, 0.0)) for one, f, e in self._curves]
+        return self._long([at] * len(self.sets), found, begun=[at >= one.time[0] for one in self.sets],
+                          n_risk=[one.at_risk(at) for one in self.sets])  # fmt: skip
 
     def event_free(self) -> pd.DataFrame:
         """The probability of no event of any kind: a row a group and exit time; group, time, estimate, n_risk.
 
         It is the Kaplan-Meier curve of the composite of all events; with the incidences it adds up to 1.
         """
-        parts = []
-        for one in self.sets:
-            survival = product_limit(one.n_risk, one.n_event.sum(axis=1))
-            group = np.full(len(one.time), one.group, dtype=object)
-            parts.append(pd.DataFrame({"group": group, "time": one.time, "estimate": survival, "n_risk": one.n_risk}))
-        return in_order(pd.concat(parts))
+        sets = self.sets
+        return frame_of({
+            "group": group_column(sets, [len(one.time) for one in sets]), "time": one_after_another([one.time for one in sets]),
+            "estimate": one_after_another([one.everywhere(s, 1.0) for one, s in zip(sets, self.survival, strict=True)]),
+            "n_risk": one_after_another([one.n_risk for one in sets]),
+        })  # fmt: skip
 
-    def _by_group(self) -> list[tuple[RiskSets, pd.DataFrame]]:
-        sizes = [len(one.time) * len(self.states) for one in self.sets]
-        return [(one, self.frame.iloc[end - size:end])
-                for one, size, end in zip(self.sets, sizes, np.cumsum(sizes), strict=True)]  # fmt: skip
+    @property
+    def _curves(self) -> list[tuple[RiskSets, np.ndarray, np.ndarray]]:
+        return list(zip(self.sets, self.incidence, self.errors, strict=True))
+
+    def _long(
+        self, times: Sequence[np.ndarray], curves: Sequence[tuple[np.ndarray, np.ndarray]], *,
+        begun: Sequence[np.ndarray] = (), **columns: Sequence[np.ndarray],
+    ) -> pd.DataFrame:  # fmt: skip
+        """Each group's arrays, (times,) or (times, states), as a row a time and state; limits are 0 before a curve has begun."""
+        k = len(self.states)
+
+        def rows(parts: Sequence[np.ndarray]) -> np.ndarray:
+            return one_after_another([part.ravel() if part.ndim == 2 else np.repeat(part, k) for part in parts])
+
+        estimate, error = rows([curve for curve, _ in curves]), rows([error for _, error in curves])
+        low, high = confidence_limits(estimate, error, critical_value(self.conf_level), "log-log")
+        if len(begun):
+            known = rows(begun)
+            low, high = np.where(known, low, 0.0), np.where(known, high, 0.0)
+        time = rows(times)
+        return frame_of({
+            "outcome": np.tile(np.array(self.states, dtype=object), len(time) // k),
+            "group": group_column(self.sets, [k * len(part) for part in times]), "time": time, "estimate": estimate,
+            "std_error": error, "conf_low": low, "conf_high": high, **{name: rows(parts) for name, parts in columns.items()},
+        })  # fmt: skip
 
     def __repr__(self) -> str:
         rows = [
@@ -106,8 +147,7 @@ class CumulativeIncidence:
         return "\n".join([f"{self.label + ': ' if self.label else ''}{self.method}", *rows])
 
     def _repr_html_(self) -> str:
-        last = [rows.iloc[-len(self.states):] for _, rows in self._by_group()]  # fmt: skip
-        return shown_as_html(self.label or "Cumulative incidence", pd.concat(last), self.method)
+        return shown_as_html(self.label or "Cumulative incidence", self.glance(), self.method)
 
 
 def cumulative_incidence(
@@ -162,58 +202,80 @@ def cumulative_incidence(
     if variance == "cmprsk" and what:
         raise EndpointError(f'cmprsk\'s variance is not defined with {what}: pass variance="infinitesimal-jackknife" '
                             "(survfit's) to cumulative_incidence.")  # fmt: skip
-    z = critical_value(conf_level)
+    critical_value(conf_level)
     sets = risk_sets(tte, by, weights)
-    parts = []
-    for one in sets:
-        hazard = one.n_event / one.n_risk[:, None]
-        survival = product_limit(one.n_risk, one.n_event.sum(axis=1))
-        incidence = np.cumsum(np.concatenate([[1.0], survival[:-1]])[:, None] * hazard, axis=0)
-        se = gray_errors(one, survival, incidence) if variance == "cmprsk" else infinitesimal_jackknife(one)
-        low, high = confidence_limits(incidence, se, z, "log-log")
-        parts.append(_long(one, tte.states, one.time, estimate=incidence, std_error=se, conf_low=low, conf_high=high,
-                           n_event=one.n_event, n_risk=one.n_risk, n_censor=one.n_censor))  # fmt: skip
+    curves = [_curve(one, variance) for one in sets]
     name = "weighted Aalen-Johansen" if weights is not None else "Aalen-Johansen"
     late = ", delayed entry" if tte.entry is not None else ""
-    level = number(100 * conf_level, 0 if (100 * conf_level) % 1 == 0 else 1)
-    events = ", ".join(f"{state} {tte.counts[state]}" for state in tte.states)
+    events = ", ".join(f"{state} {sum(one.n_events(k) for one in sets)}" for k, state in enumerate(tte.states, start=1))
     caution = f"; {tte.caution}" if tte.caution else ""
-    method = (f"Cumulative incidence by {name}{late}, {variance} standard error, {level}% log-log limits; "
+    method = (f"Cumulative incidence by {name}{late}, {variance} standard error, {level_in_words(conf_level)} log-log limits; "
               f"{plural(tte.n, 'patient')}; {events}{caution}")  # fmt: skip
+    survival, incidence, errors = zip(*curves, strict=True)
     return CumulativeIncidence(
-        frame=in_order(pd.concat(parts)), sets=sets, states=tte.states, variance=variance, conf_level=conf_level,
+        sets=sets, survival=survival, incidence=incidence, errors=errors, states=tte.states, variance=variance, conf_level=conf_level,
         unit=tte.unit, time_zero=tte.time_zero, label=tte.label, caution=tte.caution, method=method,
     )  # fmt: skip
 
 
-def _long(one: RiskSets, states: tuple[str, ...], at: np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
-    """Arrays (times,) or (times, states) as a row a time and state."""
-    k = len(states)
-    return pd.DataFrame({
-        "outcome": np.tile(np.array(states, dtype=object), len(at)),
-        "group": np.full(len(at) * k, one.group, dtype=object), "time": np.repeat(at, k),
-        **{name: values.ravel() if values.ndim == 2 else np.repeat(values, k) for name, values in columns.items()},
-    })  # fmt: skip
+def _curve(one: RiskSets, variance: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """S (E,), F (E, K) and its standard errors (E, K) of one group, at the times with events."""
+    e, k = int(one.eventful.sum()), len(one.rows.states)
+    survival, incidence, errors = np.empty(e), np.empty((k, e)).T, np.empty((k, e)).T
+    s, f, sums = 1.0, np.zeros(k, dtype=np.longdouble), np.zeros((k, 3))
+    for part, n, own in one.stretches():
+        if not len(n):
+            continue
+        survival[part], incidence[part], after = incidences(n, own, s, f)
+        if variance == "cmprsk":
+            errors[part] = gray_errors(n, own, survival[part], incidence[part], s, f, sums)
+        s, f = survival[part][-1], after
+    return survival, incidence, errors if variance == "cmprsk" else infinitesimal_jackknife(one, survival, incidence)
 
 
-def gray_errors(one: RiskSets, survival: np.ndarray, incidence: np.ndarray) -> np.ndarray:
-    """cuminc's standard errors, (T, K); the symbols are those of `cumulative_incidence`."""
-    n = one.n_risk.astype(float)
-    before = np.concatenate([[1.0], survival[:-1]])
-    alive = survival > 0
-    b = np.divide(1.0, survival, out=np.zeros_like(survival), where=alive)
+def incidences(
+    n: np.ndarray, own: np.ndarray, s_before: float, f_before: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """S (E,) and F (E, K) from n at risk (E,) and d_k events (K, E), S and F having been such before; and F at the end.
+
+    What S loses at each time, S- - S = S- d/n, is shared out among the causes. So S and all F_k add up to 1.
+    """
+    d = own.sum(axis=0)
+    survival = s_before * product_limit(n, d)
+    if len(own) == 1:
+        return survival, (1.0 - survival)[:, None], f_before
+    share = (_lagged(survival, s_before) - survival) / d
+    incidence = [before + np.cumsum(share * d_k, dtype=np.longdouble) for d_k, before in zip(own, f_before, strict=True)]
+    return survival, np.array(incidence, dtype=float).T, np.array([f[-1] for f in incidence])
+
+
+def gray_errors(
+    n: np.ndarray, own: np.ndarray, survival: np.ndarray, incidence: np.ndarray, s_before: float, f_before: np.ndarray, sums: np.ndarray
+) -> np.ndarray:
+    """cuminc's standard errors, (E, K); the symbols are those of `cumulative_incidence`. `sums` (K, 3) are carried on.
+
+    Its variance v1 + F^2 v3 - 2 F v2 is sum (a - F b)^2 q, where a - F b is 1 for cause k's own deaths and 0 for the others when they
+    happen and falls by b dF when F rises by dF. Summed so, nothing large is taken from anything large (b runs to 1/S).
+    """
+    pace = (_lagged(survival, s_before) / n) ** 2
+    b = np.divide(1.0, survival, out=np.zeros_like(survival), where=survival > 0)
+    d = own.sum(axis=0)
 
     def q(m: np.ndarray) -> np.ndarray:
-        bracket = 1 - np.divide(m - 1, n - 1, out=np.zeros_like(n), where=m > 1)
-        return before**2 * m * bracket / n**2
+        return pace * m * np.where(m > 1, (n - m) / np.maximum(n - 1, 1), 1.0)
 
-    errors = np.empty_like(incidence)
-    for k in range(incidence.shape[1]):
-        f, own = incidence[:, k], one.n_event[:, k].astype(float)
-        others = np.where(alive, q(one.n_event.sum(axis=1) - own), 0.0)
-        a_others, a_own = f * b, 1 + f * b
-        v1 = np.cumsum(a_others**2 * others + a_own**2 * q(own))
-        v2 = np.cumsum(b * (a_others * others + a_own * q(own)))
-        v3 = np.cumsum(b**2 * (others + q(own)))
-        errors[:, k] = np.sqrt(np.maximum(v1 + f**2 * v3 - 2 * f * v2, 0.0))
-    return errors
+    variance = np.empty_like(incidence)
+    for k, d_k in enumerate(own):
+        mine, others = q(d_k), q(d - d_k)
+        rise = np.diff(incidence[:, k], prepend=float(f_before[k]))
+        squares = sums[k, 2] + np.cumsum(b * b * (mine + others))  # sum of b^2 q
+        before = _lagged(squares, sums[k, 2])
+        products = sums[k, 1] + np.cumsum(b * mine - rise * before)  # sum of (a - F b) b q
+        variance[:, k] = sums[k, 0] + np.cumsum(mine + rise * (rise * before - 2 * _lagged(products, sums[k, 1])))
+        sums[k] = variance[-1, k], products[-1], squares[-1]
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def _lagged(values: np.ndarray, first: float) -> np.ndarray:
+    """The value just before each time."""
+    return np.concatenate([[first], values[:-1]])

@@ -1,18 +1,25 @@
-"""Agreement of a marker with what happened: Harrell's concordance, counted in n log n steps."""
+"""Agreement of a marker with what happened: Harrell's and Uno's concordance, counted in n log n steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from haip_outcomes.errors import EndpointError
+from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import interval, plural
+from haip_outcomes.survival.kaplan_meier import critical_value
+from haip_outcomes.survival.pairs_kernel import censoring_weights, pairs
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
+from haip_outcomes.survival.time_to_event import Ranked, TimeToEvent, rank, require_times
+
+Weighting = Literal["harrell", "uno"]
+_NAMES = {
+    "harrell": "Harrell's concordance",
+    "uno": "Uno's concordance (events weighted by 1/G(t-)^2, G of the censoring)",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,8 +29,11 @@ class Concordance:
     Attributes
     ----------
     estimate, std_error, conf_low, conf_high : C, its standard error and limits (estimate -+ z std_error).
-    concordant, discordant, tied_marker : sums of the usable pairs (weights multiplied); C counts half of the last.
+    concordant, discordant, tied_marker : sums of the usable pairs, each with its weight; C counts half of the last.
     tied_time, tied_both : pairs of events at the same time with different and with the same marker: not usable.
+    n, n_event : patients, and the events that count: up to the horizon, where there is one.
+    weighting, horizon : as they were asked for.
+    method : the sentence the estimator writes about itself.
     """
 
     estimate: float
@@ -37,11 +47,22 @@ class Concordance:
     tied_both: float
     n: int
     n_event: int
+    weighting: str
+    horizon: float | None
     method: str
 
     def tidy(self) -> pd.DataFrame:
         """One row: estimate, std_error, conf_low, conf_high, n, n_event."""
-        names = ("estimate", "std_error", "conf_low", "conf_high", "n", "n_event")
+        return self._row("estimate", "std_error", "conf_low", "conf_high", "n", "n_event")
+
+    def glance(self) -> pd.DataFrame:
+        """One row: n, n_event, the five sums of pairs, weighting and horizon (missing without one)."""
+        sums = ("concordant", "discordant", "tied_marker", "tied_time", "tied_both")
+        return self._row("n", "n_event", *sums, "weighting").assign(
+            horizon=np.nan if self.horizon is None else self.horizon
+        )
+
+    def _row(self, *names: str) -> pd.DataFrame:
         return in_order(pd.DataFrame([{name: getattr(self, name) for name in names}]))
 
     def __repr__(self) -> str:
@@ -60,9 +81,7 @@ class Pairs:
     tied_marker: float
     tied_time: float
     tied_both: float
-    influence: (
-        np.ndarray
-    )  # (n, 3): each row's concordant, discordant and tied pairs, in weights of the partners
+    influence: np.ndarray  # (n, 3): each row's concordant, discordant and tied pairs, without its own weight
 
     @property
     def usable(self) -> float:
@@ -76,25 +95,42 @@ class Pairs:
 
 
 def concordance(
-    tte: TimeToEvent, marker: Any, *, strata: Any = None, conf_level: float = 0.95
+    tte: TimeToEvent,
+    marker: Any,
+    *,
+    weighting: Weighting = "harrell",
+    horizon: float | None = None,
+    strata: Any = None,
+    conf_level: float = 0.95,
 ) -> Concordance:
     """How often the patient with the higher marker has the event first: 0.5 is chance, 1 is always.
 
-    A pair (i, j) is usable when i has an event while j is at risk and j does not have its event at the same time:
-    start_j < t_i, and t_j > t_i, or t_j = t_i with j censored. With m the marker,
+    A pair (i, j) is usable when i has an event, by the horizon if there is one, while j is at risk and does not have its own
+    at the same time: start_j < t_i, and t_j > t_i, or t_j = t_i with j censored. With m the marker and w_i the event's weight,
 
-        C = (pairs with m_i > m_j  +  pairs with m_i = m_j, each for a half) / usable pairs
+        C = (sum of w_i over pairs with m_i > m_j  +  half that over pairs with m_i = m_j) / sum of w_i over usable pairs
 
     so a higher marker means a higher hazard; for a marker of health, C is below 0.5, and 1 - C is its agreement.
-    The standard error is the infinitesimal jackknife: with a_i the sum over the usable pairs of row i of +1, -1 or 0
-    (concordant, discordant, tied), k_i their number, D = 2C - 1 and P the number of usable pairs,
-    SE = sqrt(sum of ((a_i - D k_i) / P)^2) / 2; rows of one patient (`id`) are added before squaring.
+
+    weighting="harrell": w_i = 1. What is estimated then depends on how long the patients were followed.
+    weighting="uno": w_i = 1 / G(t_i-)^2, G the Kaplan-Meier curve of the censoring (of each stratum by itself), who has the event
+    at a time not being at risk of being censored at it. This estimates the C of everybody followed up to the horizon, if censoring
+    has nothing to do with the marker. Without a horizon the few last events weigh most: name one well inside follow-up. A stratum
+    with one event keeps w = 1, as in R.
+
+    The standard error is the infinitesimal jackknife: with a_i the sum over the usable pairs of row i of +w, -w or 0
+    (concordant, discordant, tied), k_i the sum of w, D = 2C - 1 and P the sum over all usable pairs,
+    SE = sqrt(sum of ((a_i - D k_i) / P)^2) / 2; rows of one patient (`id`) are added before squaring. Uno's weights are taken
+    as known in it, as in R: that G is estimated is not in the standard error.
 
     Parameters
     ----------
     tte : times (n,) with one kind of event, in any unit; delayed entry is counted as the definition says.
     marker : numbers (n,), as an array or a Series aligned by its index.
+    weighting : "harrell" or "uno".
+    horizon : a time in the unit of `tte`; events after it do not count (those at it do). By default all count.
     strata : groups (n,); only pairs within a stratum are compared.
+    conf_level : of the limits, C -+ z SE.
 
     Returns
     -------
@@ -103,24 +139,76 @@ def concordance(
     Raises
     ------
     EndpointError : competing events (use `tte.only(cause)` or `tte.any_event(label)`); a missing or infinite
-        marker; no usable pair.
+        marker; no usable pair; Uno's weights with delayed entry.
 
-    Reference: Harrell et al., JAMA 1982;247:2543-2546 (doi:10.1001/jama.1982.03320430047030); the standard error:
-    Therneau and Atkinson, Concordance, vignette of R's survival.
+    References: Harrell et al., JAMA 1982;247:2543-2546 (doi:10.1001/jama.1982.03320430047030); Uno et al., Stat Med
+    2011;30:1105-1117 (doi:10.1002/sim.4154); the standard error: Therneau and Atkinson, Concordance, vignette of R's survival.
 
-    Equals R's `survival::concordance(y ~ marker + strata(strata), reverse = TRUE)`, with `cluster = id` where
-    patients have several rows.
+    Equals R's `survival::concordance(y ~ marker + strata(strata), timewt = "n", ymax = horizon, reverse = TRUE)`, or with
+    `timewt = "n/G2"`, and `cluster = id` where patients have several rows. (With more than ten strata R takes a horizon as said
+    here only with `keepstrata = TRUE`; with delayed entry its tied.y also counts ties after the horizon.)
 
     Examples
     --------
     >>> import pandas as pd
-    >>> four = pd.DataFrame({"months": [1, 2, 3, 4], "death": [1, 1, 0, 1], "score": [5, 1, 3, 2]})
+    >>> four = pd.DataFrame({"months": [1, 2, 3, 4], "death": [1, 0, 1, 1], "score": [5, 1, 2, 3]})
     >>> tte = TimeToEvent.from_frame(four, time="months", state="death", states=["Death"])
     >>> concordance(tte, four["score"]).estimate
-    0.6
+    0.75
+    >>> round(concordance(tte, four["score"], weighting="uno").estimate, 4)
+    0.5714
     """
     require_times(tte, "concordance")
+    if weighting not in get_args(Weighting):
+        raise EndpointError(
+            f'There is no weighting "{weighting}" of pairs. {did_you_mean(weighting, get_args(Weighting))}'
+        )
+    z = critical_value(conf_level)
     event = tte.single("concordance")
+    if horizon is not None:
+        horizon = _checked(horizon, tte.unit)
+    late = int((tte.start > 0).sum())
+    if weighting == "uno" and late:
+        raise EndpointError(
+            f"Uno's weights need everybody followed from time zero, and {plural(late, 'row begins', 'rows begin')} later: then "
+            'the curve of the censoring cannot be had. Use weighting="harrell", which counts delayed entry.'
+        )
+    numbers = _numbers(tte, marker)
+    groups, names = tte.groups(strata, "strata")
+    found = count_pairs(tte.start, tte.time, event, numbers, strata=groups if names else None,
+                        weighting=weighting, horizon=horizon, ranked=tte.ranked)  # fmt: skip
+    if not found.usable > 0:
+        by_then = "" if horizon is None else f" by {horizon:g} {tte.unit}"
+        raise EndpointError(
+            f"No two patients can be compared: no event happened{by_then} while somebody else was still at risk."
+        )
+    se = standard_error(found, np.ones(len(tte)), tte.id)
+    n_event = int(event.sum() if horizon is None else (event & (tte.time <= horizon)).sum())
+    until = "" if horizon is None else f", events up to {horizon:g} {tte.unit}"
+    by = f", stratified by {getattr(strata, 'name', None) or 'strata'}" if names else ""
+    pairs_or_events = (
+        f"{found.usable:.0f} usable pairs" if weighting == "harrell" else plural(n_event, "event")
+    )
+    caution = f"; {tte.caution}" if tte.caution else ""
+    return Concordance(
+        estimate=found.c, std_error=se, conf_low=found.c - z * se, conf_high=found.c + z * se,
+        concordant=found.concordant, discordant=found.discordant, tied_marker=found.tied_marker,
+        tied_time=found.tied_time, tied_both=found.tied_both, n=tte.n, n_event=n_event, weighting=weighting, horizon=horizon,
+        method=f"{_NAMES[weighting]}{until}{by}; {plural(tte.n, 'patient')}, {pairs_or_events}{caution}",
+    )  # fmt: skip
+
+
+def _checked(horizon: Any, unit: str) -> float:
+    try:
+        time = float(horizon)
+    except (TypeError, ValueError):
+        time = float("nan")
+    if not (np.isfinite(time) and time >= 0):
+        raise EndpointError(f"horizon must be one time, in {unit}, at or after zero; got {horizon!r}.")
+    return time
+
+
+def _numbers(tte: TimeToEvent, marker: Any) -> np.ndarray:
     values = tte.align(marker, "marker")
     try:
         numbers = np.asarray(values, dtype=float)
@@ -133,22 +221,7 @@ def concordance(
         rows = ", ".join(str(row) for row in tte.index[wrong][:5])
         raise EndpointError(f"marker is missing or infinite in {plural(int(wrong.sum()), 'row')} (index {rows}): leave "
                             "these patients out first, with a reason.")  # fmt: skip
-    groups, names = tte.groups(strata, "strata")
-    found = count_pairs(tte.start, tte.time, event, numbers, strata=groups if names else None)
-    if not found.usable > 0:
-        raise EndpointError(
-            "No two patients can be compared: no event happened while somebody else was still at risk."
-        )
-    se = standard_error(found, np.ones(len(tte)), tte.id)
-    z = stats.norm.ppf((1 + conf_level) / 2)
-    by = f", stratified by {getattr(strata, 'name', None) or 'strata'}" if names else ""
-    caution = f"; {tte.caution}" if tte.caution else ""
-    return Concordance(
-        estimate=found.c, std_error=se, conf_low=found.c - z * se, conf_high=found.c + z * se,
-        concordant=found.concordant, discordant=found.discordant, tied_marker=found.tied_marker,
-        tied_time=found.tied_time, tied_both=found.tied_both, n=tte.n, n_event=int(event.sum()),
-        method=f"Harrell's concordance{by}; {plural(tte.n, 'patient')}, {found.usable:.0f} usable pairs{caution}",
-    )  # fmt: skip
+    return numbers
 
 
 def standard_error(found: Pairs, weights: np.ndarray, cluster: np.ndarray | None) -> float:
@@ -159,7 +232,7 @@ def standard_error(found: Pairs, weights: np.ndarray, cluster: np.ndarray | None
     somers = 2 * found.c - 1
     moved = weights * (concordant - discordant - somers * (concordant + discordant + tied)) / found.usable
     if cluster is not None:
-        moved = np.bincount(np.unique(cluster, return_inverse=True)[1], weights=moved)
+        moved = np.bincount(pd.factorize(cluster)[0], weights=moved)
     return float(np.sqrt(np.sum(moved**2)) / 2)
 
 
@@ -171,79 +244,40 @@ def count_pairs(
     *,
     strata: np.ndarray | None = None,
     weights: np.ndarray | None = None,
+    weighting: Weighting = "harrell",
+    horizon: float | None = None,
+    ranked: Ranked | None = None,
 ) -> Pairs:
-    """Count the usable pairs of arrays (n,), stratum by stratum; see `concordance` for which pairs those are."""
-    n = len(time)
-    weights = np.ones(n) if weights is None else weights
-    members = [np.arange(n)] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
-    influence = np.zeros((n, 3))
-    sums = np.zeros(5)
-    for rows in members:
-        counted, part = _one_stratum(start[rows], time[rows], event[rows], marker[rows], weights[rows])
-        sums += counted
-        influence[rows] = part
-    concordant, discordant, tied_marker, tied_time, tied_both = (float(value) for value in sums)
-    return Pairs(concordant, discordant, tied_marker, tied_time, tied_both, influence)
+    """Count the usable pairs of arrays (n,) within strata; see `concordance` for which pairs those are.
 
-
-def _one_stratum(
-    start: np.ndarray, time: np.ndarray, event: np.ndarray, marker: np.ndarray, w: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    # Moments in order: events at time number r are 2r, censorings 2r + 1 (still at risk then), entries 2r + 1 too
-    # (not yet at risk then). So j is a partner of the event i when entered_j < left_i < left_j.
-    distinct, number = np.unique(time, return_inverse=True)
-    left = 2 * number + ~event
-    entered = 2 * np.searchsorted(distinct, start, side="right") - 1
-    level = np.unique(marker, return_inverse=True)[1]
-    happened = np.flatnonzero(event)
-    late = bool((entered > 0).any())
-    none = np.zeros((0,), dtype=left.dtype)
-    # as the one with the event: partners leave later, less those who enter later
-    lower, same, higher = _beyond(
-        np.concatenate([left, entered if late else none]), np.concatenate([level, level if late else none]),
-        np.concatenate([w, -w if late else none]), left[happened], level[happened],
-    )  # fmt: skip
-    influence = np.zeros((len(time), 3))
-    influence[happened] = np.column_stack([lower, higher, same])
-    sums = w[happened] @ influence[happened]
-    # as the partner: events before leaving, less those before entering
-    for sign, moment in ((1, left), (-1, entered)) if late else ((1, left),):
-        lower, same, higher = _beyond(-left[happened], level[happened], w[happened], -moment, level)
-        influence += sign * np.column_stack([higher, lower, same])
-    tied_time = _pairs_within(number[happened], w[happened])
-    tied_both = _pairs_within(number[happened] * (level.max() + 1) + level[happened], w[happened])
-    return np.array([sums[0], sums[1], sums[2], tied_time - tied_both, tied_both]), influence
-
-
-def _pairs_within(group: np.ndarray, w: np.ndarray) -> float:
-    """The sum of w_i w_j over the pairs within groups."""
-    codes = np.unique(group, return_inverse=True)[1]
-    return float(np.sum(np.bincount(codes, weights=w) ** 2 - np.bincount(codes, weights=w * w)) / 2)
-
-
-def _beyond(
-    key: np.ndarray, level: np.ndarray, w: np.ndarray, ask_key: np.ndarray, ask_level: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each asker, the weight of the points with key > ask_key: with a lower level, the same level, a higher level.
-
-    The points are put in order of falling key, so that an asker wants the first k of them. Those are cut into blocks
-    whose sizes are the powers of two that k is made of; within blocks of one size the points are sorted by level,
-    and two binary searches a block give the sums. That takes n log n steps for each size, and log n sizes.
+    weights: of the rows; a pair has the product of its two, and of the event's w_i. Uno's weights are
+    only for rows without entry. ranked: the order of `time`, where known. Equals R's `concordancefit`.
     """
-    order = np.argsort(-key, kind="stable")
-    level, w = level[order], w[order]
-    k = len(key) - np.searchsorted(np.sort(key), ask_key, side="right")
-    width = int(max(level.max(initial=0), ask_level.max(initial=0))) + 1
-    below, upto = np.zeros(len(k)), np.zeros(len(k))
-    for bit in range(len(key).bit_length()):
-        block = np.arange(len(key)) >> bit
-        place = block * width + level
-        sorting = np.argsort(place, kind="stable")
-        place, total = place[sorting], np.concatenate([[0.0], np.cumsum(w[sorting])])
-        asks = (k >> bit) & 1 == 1
-        begin = (k[asks] >> (bit + 1)) << (bit + 1)
-        wanted = (begin >> bit) * width + ask_level[asks]
-        below[asks] += total[np.searchsorted(place, wanted, side="left")] - total[begin]
-        upto[asks] += total[np.searchsorted(place, wanted, side="right")] - total[begin]
-    everything = np.concatenate([[0.0], np.cumsum(w)])[k]
-    return below, upto - below, everything - upto
+    n, event = len(time), np.asarray(event, dtype=bool)
+    weight = np.ones(n) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    stratum, n_strata = np.zeros(n, dtype=np.int64), 1
+    if strata is not None:
+        codes, levels = pd.factorize(strata)
+        stratum, n_strata = codes.astype(np.int64), len(levels)
+    times = rank(time) if ranked is None else ranked
+    levels_of = rank(marker)
+    level, n_levels, n_moments = levels_of.number, len(levels_of.distinct), 2 * len(times.distinct)
+    moment = 2 * times.number + ~event  # as the kernel says: 2r is an event, 2r + 1 a censoring or an entry
+    if weighting == "uno":
+        time_weight = censoring_weights(moment, stratum, weight, n_moments, n_strata)
+    else:
+        time_weight = event.astype(np.float64)
+    if horizon is not None:
+        time_weight[time > horizon] = 0.0
+    late = np.flatnonzero(start >= times.distinct[0]) if n else np.zeros(0, dtype=np.int64)
+    signed = weight
+    if len(late):
+        entered = 2 * np.searchsorted(times.distinct, start[late], side="right") - 1
+        moment, level = np.concatenate([moment, entered]), np.concatenate([level, level[late]])
+        stratum, signed = np.concatenate([stratum, stratum[late]]), np.concatenate([weight, -weight[late]])
+        time_weight = np.concatenate([time_weight, np.zeros(len(late))])
+    found, ties, ties_both = pairs(moment, level, stratum, signed, time_weight, n_moments, n_levels, n_strata)
+    influence = found[:n]
+    influence[late] -= found[n:]
+    sums = weight @ influence / 2  # each pair is in two rows
+    return Pairs(float(sums[0]), float(sums[1]), float(sums[2]), ties - ties_both, ties_both, influence)

@@ -7,75 +7,173 @@ minus infinity, so that everybody is at risk at 0 and an event at time 0 counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from haip_outcomes.errors import EndpointError
+from haip_outcomes.survival.results import frame_of
 from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
+
+STRETCH = 2**14  # times that are gone through together
 
 
 @dataclass(frozen=True, eq=False)
 class RiskSets:
     """One group's counts at its T distinct exit times, sorted; with weights they are sums of weights.
 
-    A time at which rows are only continued is not an exit: cutting a patient's follow-up into rows changes nothing.
+    A time at which rows are only continued is not an exit: cutting a patient's follow-up into rows changes nothing. At E of the
+    exit times there are events; curves change nowhere else.
     """
 
     group: str | None
     rows: TimeToEvent
     weights: np.ndarray | None
     time: np.ndarray  # (T,)
-    n_risk: np.ndarray  # (T,) start < t <= time
-    n_event: np.ndarray  # (T, K) a column a state
-    n_censor: np.ndarray  # (T,)
+    gone: np.ndarray  # (1 + K, T) censored, then events of each kind; small whole numbers, or weights
+    known: np.ndarray | None = None  # (T,) at risk; None when all rows that do not end before t are
+    exits: np.ndarray | None = None  # which of the rows' distinct times are exits; None when all are
 
     @property
     def n(self) -> int:
         """Patients in this group."""
         return self.rows.n
 
+    @property
+    def n_risk(self) -> np.ndarray:
+        """(T,) start < t <= time."""
+        return len(self.rows) - self.rows.ranked.earlier(self.gone) if self.known is None else self.known
+
+    @property
+    def n_event(self) -> np.ndarray:
+        """(T, K) a column a state."""
+        return self.gone[1:].T.astype(self.gone.dtype if self.weights is not None else np.int64)
+
+    @property
+    def n_censor(self) -> np.ndarray:
+        """(T,) those whose follow-up ends without an event."""
+        return self.gone[0].astype(self.gone.dtype if self.weights is not None else np.int64)
+
+    @cached_property
+    def eventful(self) -> np.ndarray:
+        """(T,) whether any event happened."""
+        return np.asarray(self.gone[1:].any(axis=0))
+
+    @property
+    def _with_events(self) -> np.ndarray | slice:
+        return slice(None) if self.eventful.all() else np.flatnonzero(self.eventful)
+
+    @property
+    def event_time(self) -> np.ndarray:
+        """(E,) the exit times with events."""
+        return self.time[self._with_events]
+
+    def at_events(self) -> tuple[np.ndarray, np.ndarray]:
+        """At risk (E,) and events (K, E) at the times with events, as floats."""
+        there = self._with_events
+        return self.n_risk[there].astype(float), np.array([one[there] for one in self.gone[1:]], dtype=float)
+
+    def stretches(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """`at_events` in parts, one stretch of times after the other, each with its place among all E: for less memory."""
+        done, left = 0, len(self.rows)
+        for first in range(0, len(self.time), STRETCH):
+            part = slice(first, first + STRETCH)
+            gone, there = self.gone[:, part], np.flatnonzero(self.eventful[part])
+            if self.known is None:
+                passed = np.cumsum(gone.sum(axis=0))
+                n, left = (left - passed + gone.sum(axis=0)), left - int(passed[-1])
+            else:
+                n = self.known[part]
+            yield slice(done, done + len(there)), n[there].astype(float), gone[1:, there].astype(float)
+            done += len(there)
+
     def n_events(self, code: int | None = None) -> int:
         """Events, of any kind or of one state's code; never weighted."""
+        if self.weights is None:
+            return int(self.gone[1:].sum() if code is None else self.gone[code].sum())
         return int(np.sum(self.rows.state > 0 if code is None else self.rows.state == code))
+
+    def n_censored(self) -> int:
+        """Patients whose follow-up ended without an event; never weighted."""
+        return int(self.gone[0].sum()) if self.weights is None else self.rows.counts["censored"]
 
     def at_risk(self, times: np.ndarray) -> np.ndarray:
         """The number at risk at any times, 0 beyond the last exit."""
-        return number_at_risk(_from_zero(self.rows), self.rows.time, times, self.weights)
+        rows, weights = self.rows, self.weights
+        start = None if rows.entry is None else _from_zero(rows)
+        if len(times) > 16:
+            return number_at_risk(rows.start if start is None else start, rows.time, times, weights)
+        there = [rows.time >= t if start is None else (rows.time >= t) & (start < t) for t in times]
+        return np.array([np.count_nonzero(now) if weights is None else weights[now].sum() for now in there])
+
+    def value_at(self, values: np.ndarray, times: np.ndarray, start: float) -> np.ndarray:
+        """Right-continuous steps at any times: of values at the times with events, (E, ...), the last one; `start` before the first."""
+        passed = np.searchsorted(self.time, times, side="right")
+        if not self.eventful.all():
+            passed = np.cumsum(np.append(0, self.eventful))[passed] if len(times) > 16 else np.array(
+                [np.count_nonzero(self.eventful[:k]) for k in passed])  # fmt: skip
+        found = values[np.maximum(passed - 1, 0)] if len(values) else np.full((len(times), *values.shape[1:]), start)
+        found[passed == 0] = start
+        return found
+
+    def everywhere(self, values: np.ndarray, start: float) -> np.ndarray:
+        """Values at the times with events, (E, ...), carried on to all exit times, (T, ...)."""
+        if self.eventful.all():
+            return values
+        begin = np.full((1, *values.shape[1:]), start)
+        return np.concatenate([begin, values])[np.cumsum(self.eventful)]
 
 
 def risk_sets(tte: TimeToEvent, by: Any = None, weights: Any = None) -> tuple[RiskSets, ...]:
     """The counts of each group, in the order of `tte.groups(by)`; one unnamed group without `by`."""
-    codes, names = tte.groups(by)
     case_weights = _checked_weights(tte, weights)
     found = []
-    for g, name in enumerate(names or (None,)):
-        mine = codes == g
-        rows = tte.take(mine)
-        if case_weights is not None and not case_weights[mine].any():
+    for name, rows, mine in _parts(tte, by):
+        own = None if case_weights is None else case_weights[mine]
+        if own is not None and not own.any():
             raise EndpointError(f'All weights are zero in group "{name}": leave that group out, with a reason.')
-        found.append(_counted(name, rows, None if case_weights is None else case_weights[mine]))
+        found.append(_counted(name, rows, own))
     return tuple(found)
 
 
+def _parts(tte: TimeToEvent, by: Any) -> Iterator[tuple[str | None, TimeToEvent, Any]]:
+    """Each group's name, its rows, and where they stand."""
+    if by is None:
+        yield None, tte, slice(None)
+        return
+    codes, names = tte.groups(by)
+    order = np.argsort(codes.astype(np.int16) if len(names) < 2**15 else codes, kind="stable")  # small numbers: by counting
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+    for name, start, end in zip(names, [0, *ends[:-1]], ends, strict=True):
+        yield name, tte.take(order[start:end]), order[start:end]
+
+
 def _counted(name: str | None, rows: TimeToEvent, weights: np.ndarray | None) -> RiskSets:
-    ended = (rows.state > 0) | ~rows.continued
-    if weights is not None:  # a weight of 0 counts nowhere
-        ended &= weights > 0
-    at = np.unique(rows.time[ended])
-    kinds = range(1, len(rows.states) + 1)
-    n_risk = number_at_risk(rows.start, rows.time, at, weights)
-    n_event = np.column_stack([number_at(rows.time, ended & (rows.state == k), at, weights) for k in kinds])
-    n_censor = number_at(rows.time, ended & (rows.state == 0), at, weights)
-    if weights is not None:  # sums of fractions: nobody left must be exactly nobody
-        counted = weights > 0
-        left = number_at_risk(rows.start[counted], rows.time[counted], at)
-        gone = number_at(rows.time, counted & (rows.state > 0), at)
-        n_risk = np.where(left == gone, n_event.sum(axis=1), n_risk)
-    return RiskSets(name, rows, weights, at, n_risk, n_event, n_censor)
+    time, kinds = rows.ranked.distinct, len(rows.states) + 1
+    if rows.entry is None and weights is None:
+        return RiskSets(name, rows, None, time, rows.ranked.tally(rows.state, kinds))
+    kind = np.where(rows.continued, kinds, rows.state)  # a row that goes on leaves nothing but its place at risk
+    gone = rows.ranked.tally(kind, kinds + 1, weights)
+    n_risk = _to_the_end(gone.sum(axis=0))
+    if rows.entry is not None:  # less those with entry >= t
+        n_risk = n_risk - _to_the_end(np.bincount(rows.begins, weights, len(time) + 1))[1:]
+    exits = np.asarray(gone[:-1].any(axis=0))
+    if weights is not None and rows.entry is not None:  # differences of sums of fractions: nobody left must be exactly nobody
+        few = _counted(None, rows.take(weights > 0), None)
+        emptied = np.isin(time, few.time[few.n_risk == few.gone[1:].sum(axis=0)])
+        n_risk = np.where(emptied, gone[1:-1].sum(axis=0), n_risk)
+    if exits.all():
+        return RiskSets(name, rows, weights, time, gone[:-1], n_risk)
+    return RiskSets(name, rows, weights, time[exits], gone[:-1, exits], n_risk[exits], exits)
+
+
+def _to_the_end(counts: np.ndarray) -> np.ndarray:
+    """Sums from each place to the end."""
+    return np.cumsum(counts[::-1])[::-1]
 
 
 def number_at_risk(
@@ -83,28 +181,6 @@ def number_at_risk(
 ) -> np.ndarray:
     """How many rows (or which weight) have start < t <= time, for each t of `at`."""
     return _at_or_after(time, at, weights) - _at_or_after(start, at, weights)
-
-
-def number_at(
-    time: np.ndarray, chosen: np.ndarray, at: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """How many of the chosen rows end at each t of `at`; `at` is sorted and holds all their times."""
-    where = np.searchsorted(at, time[chosen])
-    return np.bincount(where, None if weights is None else weights[chosen], minlength=len(at))
-
-
-def counts_by_group(
-    tte: TimeToEvent, codes: np.ndarray, n_groups: int, at: np.ndarray, code: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """At risk and events (of any kind, or of one code) at sorted times `at`, each of shape (times, groups), as floats."""
-    happened = tte.state > 0 if code is None else tte.state == code
-    n_risk = np.zeros((len(at), n_groups))
-    n_event = np.zeros((len(at), n_groups))
-    for g in range(n_groups):
-        mine = codes == g
-        n_risk[:, g] = number_at_risk(tte.start[mine], tte.time[mine], at)
-        n_event[:, g] = number_at(tte.time, mine & happened, at)
-    return n_risk, n_event
 
 
 def at_risk_table(tte: TimeToEvent, times: Sequence[float] | np.ndarray, by: Any = None) -> pd.DataFrame:
@@ -145,18 +221,18 @@ def at_risk_table(tte: TimeToEvent, times: Sequence[float] | np.ndarray, by: Any
     """
     require_times(tte, "at_risk_table")
     at = checked_times(times)
-    codes, names = tte.groups(by)
     parts = []
-    for g, name in enumerate(names or (None,)):
-        rows = tte.take(codes == g)
-        start, until, first = _from_zero(rows), _out_until(rows), _first_rows(rows)
-        event = rows.state > 0
-        counts = {"group": np.full(len(at), name, dtype=object), "time": at, "n_event": _gone(rows, until, event, at),
-                  "n_risk": number_at_risk(start, rows.time, at), "n_censor": _gone(rows, until, ~event, at),
-                  "n_pending": _at_or_after(start[first], at)}  # fmt: skip
-        parts.append((pd.DataFrame(counts), bool(np.isfinite(start[first]).any())))
-    table = pd.concat([part for part, _ in parts], ignore_index=True)
-    return table if any(late for _, late in parts) else table.drop(columns="n_pending")
+    late = False
+    for name, rows, _ in _parts(tte, by):
+        event, start, until, first = rows.state > 0, _from_zero(rows), _out_until(rows), _first_rows(rows)
+        late = late or bool(np.isfinite(start[first]).any())
+        parts.append({
+            "group": np.full(len(at), name, dtype=object), "time": at, "n_event": _gone(rows, until, event, at),
+            "n_risk": number_at_risk(start, rows.time, at), "n_censor": _gone(rows, until, ~event, at),
+            "n_pending": _at_or_after(start[first], at),
+        })  # fmt: skip
+    shown = [column for column in parts[0] if late or column != "n_pending"]
+    return frame_of({column: np.concatenate([part[column] for part in parts]) for column in shown})
 
 
 def checked_times(times: Sequence[float] | np.ndarray | float) -> np.ndarray:
@@ -170,9 +246,14 @@ def checked_times(times: Sequence[float] | np.ndarray | float) -> np.ndarray:
     return at
 
 
-def steps(time: np.ndarray, values: np.ndarray, at: np.ndarray, start: float) -> np.ndarray:
-    """Right-continuous steps at any times: the value (or row) at the last `time` <= t, `start` before the first."""
-    return np.concatenate([np.full_like(values[:1], start), values])[np.searchsorted(time, at, side="right")]
+def one_after_another(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of several groups as one; that of a single group as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def group_column(sets: Sequence[RiskSets], rows: Sequence[int]) -> np.ndarray:
+    """Each group's name, as often as it has rows."""
+    return np.repeat(np.array([one.group for one in sets], dtype=object), rows)
 
 
 def _at_or_after(values: np.ndarray, at: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -187,7 +268,7 @@ def _at_or_after(values: np.ndarray, at: np.ndarray, weights: np.ndarray | None 
 def _gone(rows: TimeToEvent, until: np.ndarray, chosen: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Patients whose last row before t is one of the chosen, and who are not at risk at t: time < t, not until < t."""
     before = np.searchsorted(np.sort(rows.time[chosen]), at, side="left")
-    return before - np.searchsorted(np.sort(until[chosen]), at, side="left")
+    return before if rows.id is None else before - np.searchsorted(np.sort(until[chosen]), at, side="left")
 
 
 def _first_rows(rows: TimeToEvent) -> np.ndarray:
@@ -201,6 +282,8 @@ def _first_rows(rows: TimeToEvent) -> np.ndarray:
 
 def _from_zero(rows: TimeToEvent) -> np.ndarray:
     """Starts; a patient who enters at time 0 was followed from time zero and is at risk at 0."""
+    if rows.entry is None:
+        return rows.start
     return np.where(_first_rows(rows) & (rows.start == 0), -np.inf, rows.start)
 
 

@@ -3,7 +3,8 @@
 The formulas are those of `partial_likelihood.py`, which writes them out with arrays and serves as this kernel's second
 opinion in the tests. Rows come sorted by stratum, in it by falling time, at one time with the events first; rows of one
 stratum and time are a block. Going through the blocks, a row joins the risk set's sums with its block and, with delayed
-entry, leaves them before an event at or before its entry. The d tied events of a block (copies counted) need five sums over
+entry, leaves them before an event at or before its entry; where little is left of a sum, it is added up anew (a sum of 10^9 less one of
+10^9 would have lost its digits). The d tied events of a block (copies counted) need five sums over
 l = 0 ... d-1, with c = W/d, f_l = l/d (0 for Breslow) and rest_l = denominator_l / S0 = 1 - f_l E0/S0:
 
     a0, a1 = sum of (1, f_l) c / rest_l,    b0, b1, b2 = sum of (1, f_l, f_l^2) c / rest_l^2
@@ -65,19 +66,44 @@ def gathered(matrix: np.ndarray, order: np.ndarray, mean: np.ndarray, scale: np.
 
 
 @compiled
-def add(sign, weight, x, i, s1, s2):  # type: ignore[no-untyped-def]
-    """Row i's first and second moments into (or out of) the sums; the upper half of s2."""
-    p = len(s1)
-    for j in range(p):
-        lifted = sign * weight * x[i, j]
+def add(weight, x, i, s1, s2):  # type: ignore[no-untyped-def]
+    """Row i's weighted covariates and products of two covariates into the sums (a negative weight: out of them).
+
+    s2 holds the products (0, 0), (1, 0), (1, 1), (2, 0), ... one after the other: short loops over little memory.
+    """
+    k = 0
+    for j in range(len(s1)):
+        lifted = weight * x[i, j]
         s1[j] += lifted
-        for k in range(j, p):
-            s2[j, k] += lifted * x[i, k]
+        for m in range(j + 1):
+            s2[k] += lifted * x[i, m]
+            k += 1
 
 
 @compiled
-def one_pass(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, risk, score, information):  # type: ignore[no-untyped-def]
-    """The log-likelihood at b; its score and information are written into the last two arguments.
+def shrunk(s0, s2, p, peak):  # type: ignore[no-untyped-def]
+    """Have the rows that left taken more than 99% of a sum with them? Two digits of what is left are then gone. peak (1 + p,)."""
+    k = 0
+    worn = s0 < 0.01 * peak[0]
+    for j in range(p):
+        worn = worn or s2[k] < 0.01 * peak[1 + j]  # the square of column j
+        k += j + 2
+    return worn
+
+
+@compiled
+def peaks(s0, s2, p, peak):  # type: ignore[no-untyped-def]
+    """The largest that the sums have been."""
+    k = 0
+    peak[0] = max(peak[0], s0)
+    for j in range(p):
+        peak[1 + j] = max(peak[1 + j], s2[k])
+        k += j + 2
+
+
+@compiled
+def passed(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, risk, score, information, value):  # type: ignore[no-untyped-def]
+    """One pass through the blocks: score and information at b, and the log-likelihood into `value` (1,) unless that is empty.
 
     x (n, p), weights, offset (n,), copies (n,) whole numbers; blocks (G+1,): block g has rows blocks[g] ... blocks[g+1]-1, its first
     n_event[g] with an event, and begins a stratum where opens[g] = 1. leaving: the rows by stratum and falling entry, of which
@@ -94,27 +120,28 @@ def one_pass(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, 
         risk[i] = eta
         largest, smallest = max(largest, eta), min(smallest, eta)
     shift = max(largest - 600.0, 0.5 * (largest + smallest))  # nothing overflows; it cancels in every ratio
-    value = 0.0
     score[:] = 0.0
-    information[:] = 0.0
     s0, e0 = 0.0, 0.0
-    s1, e1, s2, e2 = np.zeros(p), np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
-    mean, own = np.empty(p), np.empty(p)
-    out = 0
+    pairs = p * (p + 1) // 2
+    s1, e1, mean, own = np.zeros(p), np.zeros(p), np.empty(p), np.empty(p)
+    s2, e2, found = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    inside, peak = np.zeros(n if len(leaving) else 0, dtype=np.bool_), np.zeros(p + 1)
+    out, start = 0, 0
     for g in range(len(blocks) - 1):
         if opens[g]:
             s0 = 0.0
             s1[:] = 0.0
             s2[:] = 0.0
-            if len(leaving):
-                out = blocks[g]
+            out, start = blocks[g], blocks[g]
+            peak[:] = 0.0
         first, last = blocks[g], blocks[g + 1]
         d, w = 0, 0.0
         for i in range(first, first + n_event[g]):
             if copies[i] == 0:
                 continue
             many = weights[i] * copies[i]
-            value += many * (risk[i] - shift)
+            if len(value):
+                value[0] += many * (risk[i] - shift)
             for j in range(p):
                 score[j] += many * x[i, j]
             d += copies[i]
@@ -125,52 +152,84 @@ def one_pass(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, 
                 continue
             risk[i] = weights[i] * copies[i] * np.exp(risk[i] - shift)
             s0 += risk[i]
-            add(1.0, risk[i], x, i, s1, s2)
+            add(risk[i], x, i, s1, s2)
             if tied and i < first + n_event[g]:
                 e0 += risk[i]
-                add(1.0, risk[i], x, i, e1, e2)
+                add(risk[i], x, i, e1, e2)
+        if len(leaving):
+            inside[first:last] = True
         if d == 0:
             continue
         if len(leaving):
+            peaks(s0, s2, p, peak)
             for k in range(out, gone[g]):
                 i = leaving[k]
+                inside[i] = False
                 if copies[i]:
                     s0 -= risk[i]
-                    add(-1.0, risk[i], x, i, s1, s2)
+                    add(-risk[i], x, i, s1, s2)
             out = max(out, gone[g])
+            if shrunk(s0, s2, p, peak):  # before more digits are lost, those at risk are added up anew
+                s0 = 0.0
+                s1[:] = 0.0
+                s2[:] = 0.0
+                for i in range(start, last):
+                    if inside[i] and copies[i]:
+                        s0 += risk[i]
+                        add(risk[i], x, i, s1, s2)
+                peak[:] = 0.0
         c, q = w / d, e0 / s0
         a0, a1, b0, b1, b2 = w, 0.0, w, 0.0, 0.0
-        value -= w * np.log(s0)
+        if len(value):
+            value[0] -= w * np.log(s0)
         if tied:
             a0, b0 = 0.0, 0.0
             for l in range(d):  # noqa: E741
                 f = l / d
                 rest = 1.0 - f * q
-                value -= c * np.log(rest)
-                a, twice = c / rest, c / rest / rest
+                if len(value):
+                    value[0] -= c * np.log(rest)
+                a = c / rest
+                twice = a / rest
                 a0 += a
                 a1 += f * a
                 b0 += twice
                 b1 += f * twice
                 b2 += f * f * twice
+        k = 0
         for j in range(p):
             mean[j] = s1[j] / s0
             score[j] -= a0 * mean[j]
-            for k in range(j + 1):
-                information[k, j] += a0 * s2[k, j] / s0 - b0 * mean[j] * mean[k]
+            for m in range(j + 1):
+                found[k] += a0 / s0 * s2[k] - b0 * mean[j] * mean[m]
+                k += 1
         if tied:
+            k = 0
             for j in range(p):
                 own[j] = e1[j] / s0
                 score[j] += a1 * own[j]
-                for k in range(j + 1):
-                    information[k, j] += b1 * (mean[j] * own[k] + own[j] * mean[k]) - a1 * e2[k, j] / s0 - b2 * own[j] * own[k]
+                for m in range(j + 1):
+                    found[k] += b1 * (mean[j] * own[m] + own[j] * mean[m]) - a1 / s0 * e2[k] - b2 * own[j] * own[m]
+                    k += 1
             e0 = 0.0
             e1[:] = 0.0
             e2[:] = 0.0
+    k = 0
     for j in range(p):
-        for k in range(j):
-            information[j, k] = information[k, j]
-    return value
+        for m in range(j + 1):
+            information[j, m] = information[m, j] = found[k]
+            k += 1
+
+
+@compiled
+def one_pass(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, risk, score, information):  # type: ignore[no-untyped-def]
+    """The log-likelihood at b; its score and information are written into the last two arguments.
+
+    The arguments are those of `passed`.
+    """
+    value = np.zeros(1)
+    passed(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, risk, score, information, value)
+    return value[0]
 
 
 @compiled
@@ -244,14 +303,33 @@ def newton(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, ef
 
 @compiled
 def newton_batch(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, start, steps, tolerance):  # type: ignore[no-untyped-def]
-    """Newton's method on many resamples: copies (B, n) in the order of the rows; coefficients (B, p) and how each ended."""
-    many, p = len(copies), x.shape[1]
-    b, ended = np.empty((many, p)), np.empty(many, dtype=np.int64)
-    score, information = np.empty(p), np.empty((p, p))
+    """Newton's method on many resamples: copies (B, n) in the order of the rows, start (B, p); coefficients (B, p), NaN where unsure.
+
+    Whole steps from near the maximum: the log-likelihood is concave, so where the next step is short the maximum is. A resample is
+    left to the careful fit if that takes more than so many steps, or if at the end a covariate (or what the others leave of it)
+    varies a million times less among those at risk than it does among all: there a short step proves nothing.
+    """
+    many, p = start.shape
+    b = np.empty((many, p))
+    risk, at, step, no_value = np.empty(len(x)), np.empty(p), np.zeros(p), np.zeros(0)
+    score, information, factor = np.empty(p), np.empty((p, p)), np.zeros((p, p))
     for r in range(many):
-        b[r] = start
-        ended[r], _, _, _ = newton(x, weights, copies[r], offset, blocks, n_event, opens, leaving, gone, efron, b[r], score, information, steps, tolerance)
-    return b, ended
+        for j in range(p):
+            at[j], b[r, j] = start[r, j], np.nan
+        for _ in range(steps):
+            passed(x, weights, copies[r], offset, blocks, n_event, opens, leaving, gone, efron, at, risk, score, information, no_value)
+            if not solve(information, score, factor, step):
+                break
+            gain, least = 0.0, np.inf
+            for j in range(p):
+                gain += score[j] * step[j]
+                at[j] += step[j]
+                least = min(least, factor[j, j] ** 2)
+            if gain < tolerance:
+                for j in range(p):
+                    b[r, j] = at[j] if least > 1e-6 else np.nan
+                break
+    return b
 
 
 @compiled

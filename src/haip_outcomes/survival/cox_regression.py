@@ -14,6 +14,7 @@ from haip_outcomes.survival.cox_pieces import CoxPieces
 from haip_outcomes.survival.design_matrix import Design, refuse_collinear
 from haip_outcomes.survival.hazard_fit import HazardFit
 from haip_outcomes.survival.maximisation import maximise, quadratic, refuse_few
+from haip_outcomes.survival.penalised_maximum import maximise_penalised
 from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
 
@@ -28,6 +29,7 @@ def cox(
     offset: Any = None,
     cluster: Any = None,
     robust: bool | None = None,
+    penalty: Literal["firth"] | None = None,
     conf_level: float = 0.95,
 ) -> HazardFit:
     """Hazard ratios: how many times higher the rate of the event is with one more unit of a covariate.
@@ -37,6 +39,13 @@ def cox(
     exp(b -+ z SE). SE comes from the inverse information V, or with `robust` from the sandwich D'D, where
     D = (score residuals times weights) V with the rows of a cluster added.
 
+    With `penalty="firth"` b maximises log L*(b) = log L(b) + log det I(b) / 2, with I the information. It is finite where a level has no
+    events, or all of them, and less biased with few events: use it for small samples and for separation; with many events it
+    changes little. SE is from I without penalty at that b. Limits are where the profile of log L* has fallen by half the
+    chi-squared quantile, so they lie unevenly around b; each p-value is that of the penalised likelihood ratio with the
+    coefficient held at 0 in the full model. log L* depends on the units of the covariates (its differences do not), so
+    there is no AIC.
+
     Parameters
     ----------
     tte : the times, with delayed entry and several rows a patient if there are; in any unit.
@@ -44,11 +53,13 @@ def cox(
         left out are left out here for the same reason, and kept in `left_out`.
     cause : with competing events, whose hazard: the other events are then censorings (cause-specific hazard).
     ties : "efron" or "breslow". strata : a Series or array, a baseline hazard for each value.
-    weights : positive case weights, as R's: Efron averages them over tied events.
+    weights : positive case weights, as R's: Efron averages them over tied events. With a penalty log L and I are the weighted ones:
+        under Breslow whole numbers are copies of a row.
     offset : a known part of the log hazard (n,), with no coefficient to be found.
     cluster : rows that belong together (the patient, the centre).
     robust : the sandwich or not; if None, the sandwich when `cluster` is given, a weight is not a whole number, or a
-        patient (`id`) has several events. Without `cluster`, rows of one `id` are added.
+        patient (`id`) has several events. Without `cluster`, rows of one `id` are added. There is none with a penalty.
+    penalty : "firth", or None.
     conf_level : of the intervals.
 
     Returns
@@ -57,18 +68,21 @@ def cox(
 
     Raises
     ------
-    EndpointError : competing events without `cause`; rows of the times that the design does not know; bad weights.
-    SeparationError : a level without events, or a covariate that always tells who is next.
-    FitError : no events, fewer events than coefficients, columns that say the same among the rows analysed; a
-        sandwich of one cluster.
+    EndpointError : competing events without `cause`; rows of the times that the design does not know; bad weights; a
+        sandwich with a penalty.
+    SeparationError : a level without events, or a covariate that always tells who is next; never with a penalty.
+    FitError : no events, fewer events than coefficients (allowed with a penalty), columns that say the same among the rows
+        analysed; a sandwich of one cluster.
     ConvergenceError : the maximum was not reached to double precision.
 
     References: Cox, J R Stat Soc B 1972;34:187-220 (doi:10.1111/j.2517-6161.1972.tb00899.x); ties: Efron, J Am Stat
     Assoc 1977;72:557-565 (doi:10.1080/01621459.1977.10480613); sandwich: Lin and Wei, J Am Stat Assoc
-    1989;84:1074-1078 (doi:10.1080/01621459.1989.10478874).
+    1989;84:1074-1078 (doi:10.1080/01621459.1989.10478874); penalty: Firth, Biometrika 1993;80:27-38
+    (doi:10.1093/biomet/80.1.27), Heinze and Schemper, Biometrics 2001;57:114-119 (doi:10.1111/j.0006-341X.2001.00114.x).
 
     Equals R's `coxph(Surv(entry, time, state) ~ x + offset(o) + strata(s), weights, cluster, ties, control =
-    coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100))`.
+    coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100))`; with the penalty and Breslow's ties
+    `coxphf::coxphf(Surv(entry, time, state) ~ x)` run to convergence (it knows no strata, weights or Efron's ties).
 
     Examples
     --------
@@ -79,32 +93,48 @@ def cox(
     >>> fit = cox(tte, design(six, ["treated"]))
     >>> fit.tidy(exponentiate=True)["estimate"].round(3).tolist()
     [0.248]
+    >>> cox(tte, design(six, ["treated"]), penalty="firth").tidy(exponentiate=True)[["estimate", "conf_low", "conf_high"]].round(2)
+       estimate  conf_low  conf_high
+    0      0.32      0.03       1.98
     """
     require_times(tte, "cox")
     if ties not in ("efron", "breslow"):
         raise EndpointError(f'ties must be "efron" or "breslow"; got {ties!r}.')
+    if penalty not in (None, "firth"):
+        raise EndpointError(f'penalty must be "firth" or None; got {penalty!r}.')
     if not 0 < conf_level < 1:
         raise EndpointError(f"conf_level must lie between 0 and 1, as 0.95; got {conf_level!r}.")
     if cause is not None:
         tte = tte.only(cause)
     tte.single("cox without a cause")
     sub, used, kept, left_out = together(tte, design)
-    by = None if strata is None else sub.groups(tte.align(strata, "strata")[kept], "strata")[0]
+    by, names = (None, ()) if strata is None else sub.groups(tte.align(strata, "strata")[kept], "strata")
     case = None if weights is None else case_weights(tte, weights, kept)
     shift = None if offset is None else _numbers(tte, offset, kept)
     clusters = sub.id if cluster is None else sub.groups(tte.align(cluster, "cluster")[kept], "cluster")[0]
     event = sub.state > 0
-    refuse_few(sub, used, event)
+    refuse_few(sub, used, event, penalised=penalty is not None)
     if robust is None:
         again = sub.id is not None and len(np.unique(sub.id[event])) < event.sum()
         fractions = case is not None and bool((case != np.floor(case)).any())
         robust = cluster is not None or fractions or again
-
+        if robust and penalty is not None and cluster is None:
+            what = "some weights are not whole numbers" if fractions else "patients have several events"
+            raise EndpointError(f"A penalised fit has no robust standard errors, which are called for because {what}. Fit without a "
+                                "penalty, or pass robust=False to take the rows as independent patients.")  # fmt: skip
+    if penalty is not None and (robust or cluster is not None):
+        raise EndpointError("A penalised fit has no robust standard errors: its limits are those of the likelihood's profile. Fit "
+                            "without a penalty, or leave cluster and robust out.")  # fmt: skip
     if robust and clusters is not None and len(np.unique(clusters)) < 2:
         raise FitError("All rows are one cluster: robust standard errors need several. Leave cluster out.")
 
-    found = maximise(in_blocks(sub, used.matrix, strata=by, weights=case, offset=shift), ties, used)
-    pieces = CoxPieces(sub, used.matrix, found.b, found.inverse, ties, by, case, shift)
+    rows = in_blocks(sub, used.matrix, strata=by, weights=case, offset=shift)
+    profile = None
+    if penalty is None:
+        found = maximise(rows, ties, used)
+    else:
+        found, profile = maximise_penalised(rows, ties, used, conf_level)
+    pieces = CoxPieces(sub, used.matrix, found.b, found.inverse, ties, by, case, shift, names)
     covariance = found.inverse
     robust_score = None
     if robust:
@@ -121,13 +151,15 @@ def cox(
         warnings.append(f"{plural(n_event, 'event')} for {plural(p, 'coefficient')} ({n_event / p:.1f} each): with under 10 "
                         "events a coefficient, hazard ratios and their intervals are unreliable.")  # fmt: skip
     words = [
-        f"Cox, {ties.capitalize()} ties",
+        "Cox with Firth's penalty" if penalty else "Cox",
+        f"{ties.capitalize()} ties",
         f"cause-specific hazard of {sub.states[0]}, {listed(sub.censored_causes)} censored" if sub.censored_causes else "",
         f"stratified by {getattr(strata, 'name', None) or 'strata'}" if strata is not None else "",
         "weighted" if weights is not None else "",
         f"offset {getattr(offset, 'name', None) or ''}".strip() if offset is not None else "",
         ("robust standard errors" + (f" clustered by {getattr(cluster, 'name', None) or 'cluster'}" if cluster is not None
          else " clustered by patient" if clusters is not None else "")) if robust else "",
+        "limits and p by profile penalised likelihood" if penalty else "",
     ]  # fmt: skip
     gone = [f"{len(rows)} {reason}" for reason, rows in left_out.items()]
     who = f"{sub.n} of {plural(tte.n, 'patient')}" if gone else plural(sub.n, "patient")
@@ -138,6 +170,7 @@ def cox(
         log_likelihood_null=found.null_value, score_test=found.null_score_test, robust_score_test=robust_score,
         n=sub.n, n_event=n_event, n_available=tte.n, left_out=left_out, ties=ties, robust=robust, conf_level=conf_level,
         iterations=found.iterations, warnings=tuple(warnings), method=method, tte=sub, design=used, pieces=pieces,
+        profile=profile, strata_name=getattr(strata, "name", None), offset_name=getattr(offset, "name", None),
     )  # fmt: skip
 
 

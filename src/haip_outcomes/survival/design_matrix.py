@@ -1,4 +1,4 @@
-"""Columns of a data frame to a matrix of covariates that remembers variable, level and reference.
+"""Columns of a data frame to a matrix of covariates that remembers variable, level, reference and knots.
 
 Numbers and 0/1 columns stay numbers; text, category and boolean columns become one 0/1 column for each level but
 the reference. Terms are named by the exact name of their column; there is no formula language to learn.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,11 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, FitError, did_you_mean
 from haip_outcomes.formatting import listed, plural
-from haip_outcomes.survival.time_to_event import level_text
+from haip_outcomes.survival.coding import Coder, Curve, Levels, coder_of, gaps, observed, rows_told
+from haip_outcomes.survival.coding import covariate as covariate  # where the other rooms know it
+from haip_outcomes.survival.splines import Spline
+
+BLOCK = 32_768  # cells of a matrix worked on at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,13 +29,16 @@ class Design:
 
     Attributes
     ----------
-    matrix : array (n, p) of float.
+    matrix : array (n, p) of float, row by row in memory.
     columns : p pairs (term, level); the level is None where the column holds numbers.
     index : the n rows of the frame that are in the matrix.
     left_out : reason -> the rows of the frame left out for it; each row has one reason, the first that applies.
     references : variable -> the level that the others are compared with.
     empty : (variable, level) for levels that no patient in the matrix has; they have no column.
     variables : term -> the columns of the frame that it is made of (two or more for an interaction).
+    nonlinear : term with a spline -> the positions of its columns that bend the effect. All columns of the term tested
+        together say whether it matters, these together whether it is a straight line.
+    coding : how each variable became numbers (levels, reference, knots); `encode` does the same to new rows.
     """
 
     matrix: np.ndarray
@@ -41,6 +48,8 @@ class Design:
     references: dict[str, str]
     empty: tuple[tuple[str, str], ...]
     variables: dict[str, tuple[str, ...]]
+    nonlinear: dict[str, tuple[int, ...]]
+    coding: tuple[Coder, ...]
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -49,12 +58,61 @@ class Design:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each column: "age", "sex=female"."""
-        return tuple(term if level is None else f"{term}={level}" for term, level in self.columns)
+        """A name for each column: "age", "sex=female", "bilirubin nonlinear 1"."""
+        return tuple(term if level is None else f"{term} {level}" if term in self.nonlinear else f"{term}={level}"
+                     for term, level in self.columns)  # fmt: skip
+
+    @property
+    def knots(self) -> dict[str, tuple[float, ...]]:
+        """The knots of each variable that is a spline, in its unit."""
+        return {coder.name: coder.knots for coder in self.coding if isinstance(coder, Curve)}
 
     def take(self, positions: np.ndarray) -> Design:
-        """The rows at these positions, in this order; the columns stay."""
-        return replace(self, matrix=self.matrix[positions], index=self.index[positions])
+        """The rows at these positions, in this order; the columns and their coding stay."""
+        positions = np.asarray(positions)
+        if positions.dtype == bool:
+            positions = np.flatnonzero(positions)
+        n = len(self.matrix)
+        whole = len(positions) == n > 0 and positions[0] == 0 and positions[-1] == n - 1
+        if whole and (positions == np.arange(n)).all():
+            return self  # nothing to copy
+        return replace(self, matrix=self.matrix.take(positions, axis=0), index=self.index[positions])
+
+    def encode(self, frame: pd.DataFrame) -> np.ndarray:
+        """New patients in the columns of this design, coded with its levels, references, interactions and knots.
+
+        Beyond its outer knots, so beyond the data too, a spline goes on as a straight line.
+
+        Parameters
+        ----------
+        frame : a row a new patient, with the columns that the terms are made of; others are ignored. Levels are
+            recognised by their text, so 1, 1.0 and "1" are the same level, in a category or not.
+
+        Returns
+        -------
+        array (rows, p) of float; of the design's own frame it gives `matrix` again.
+
+        Raises
+        ------
+        EndpointError : a column that is not there; a missing or infinite value; a level that nobody in the fit had; text,
+            dates or true/false where the fit had numbers.
+
+        Equals R's `model.matrix(terms, newdata, xlev)`, without the intercept.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> patients = pd.DataFrame({"age": [60, 71, 55, 64], "sex": ["male", "female", "female", "male"]})
+        >>> made = design(patients, ["age", "sex"])
+        >>> made.encode(pd.DataFrame({"sex": ["male"], "age": [50]})).tolist()
+        [[50.0, 1.0]]
+        """
+        _require_frame(frame, "encode")
+        values = {}
+        for coder in self.coding:
+            _require_column(frame, coder.name)
+            values[coder.name] = coder.read(frame[coder.name])
+        return _filled(self.variables, self.coding, values, len(frame))
 
     def __repr__(self) -> str:
         rows, p = self.matrix.shape
@@ -65,7 +123,7 @@ class Design:
 
 def design(
     frame: pd.DataFrame,
-    terms: str | Sequence[str],
+    terms: str | Spline | Sequence[str | Spline],
     *,
     reference: Mapping[str, object] | None = None,
     missing: Literal["raise", "complete-case"] = "raise",
@@ -74,12 +132,14 @@ def design(
 
     A number x gives one column, x itself. A variable with the levels r (the reference), a, b gives two: 1 for
     patients with a and 1 for patients with b, else 0. "x:z" is the product of every column of x with every column
-    of z (what has to be added for both together), and "x*z" is short for "x", "z", "x:z".
+    of z (what has to be added for both together), and "x*z" is short for "x", "z", "x:z". `spline("x")` in the place
+    of "x" gives x columns that let its effect bend; "x:z" then multiplies all of them.
 
     Parameters
     ----------
     frame : one row a patient (or an interval); its index is what `cox` aligns to a TimeToEvent.
-    terms : names of columns, "a:b" or "a*b". A name that is a column is taken as it stands, with any : or * in it.
+    terms : names of columns, "a:b", "a*b" or spline("a", knots=4). A name that is a column is taken as it stands, with
+        any : or * in it.
     reference : variable -> its reference level; else the first category, or the first level in sorted order.
     missing : "raise" refuses missing values; "complete-case" leaves such rows out and says why in `left_out`
         ("without age"; a row that lacks several is counted under the first in the order of the terms).
@@ -92,8 +152,9 @@ def design(
     Raises
     ------
     EndpointError : a column that does not exist, or holds what can't be a covariate (dates, text mixed with numbers,
-        infinite values); a term twice; an interaction without its parts; an unknown reference level.
-    FitError : missing values (with missing="raise"); a constant column; columns that carry the same information.
+        infinite values); a term twice; an interaction without its parts; an unknown reference level; a spline of text.
+    FitError : missing values (with missing="raise"); a constant column; columns that carry the same information; knots
+        that can't be placed.
 
     Equals R's `model.matrix(~ terms)` with treatment contrasts, without the intercept.
 
@@ -108,59 +169,53 @@ def design(
     """
     if missing not in ("raise", "complete-case"):
         raise EndpointError(f'missing must be "raise" or "complete-case"; got {missing!r}.')
+    _require_frame(frame, "design")
+    _ = frame.index.is_monotonic_increasing  # a sorted index shows its duplicates without a table of all values
     if not frame.index.is_unique:
         raise EndpointError("The frame's index has duplicates; the covariates could not be aligned with the times. "
                             "Use frame.reset_index(drop=True).")  # fmt: skip
-    expanded = _expand([terms] if isinstance(terms, str) else list(terms), frame)
-    variables = list(dict.fromkeys(name for parts in expanded.values() for name in parts))
+    expanded, curves = _expand([terms] if isinstance(terms, (str, Spline)) else list(terms), frame)
+    names = list(dict.fromkeys(name for parts in expanded.values() for name in parts))
     wanted = dict(reference or {})
     for name in wanted:
-        if name not in variables:
-            raise EndpointError(
-                f'reference names "{name}", which is not among the terms. {did_you_mean(name, variables)}'
-            )
-    values = {name: covariate(frame[name], name) for name in variables}
-    absent = {name: column.isna().to_numpy() for name, column in values.items()}
-    if missing == "raise":
-        _refuse_missing(absent, frame.index)
+        if name not in names:
+            raise EndpointError(f'reference names "{name}", which is not among the terms. {did_you_mean(name, names)}')
+    values = {name: observed(frame[name], name) for name in names}
+    absent = {name: gaps(column) for name, column in values.items()}
+    lacking = [name for name in names if absent[name].any()]
+    if missing == "raise" and lacking:
+        told = [f'"{name}" in {rows_told(frame.index, absent[name])}' for name in lacking]
+        raise FitError(f'Missing values: {listed(told)}. Say missing="complete-case" to leave these rows out with the reason kept, '
+                       "or fill them first.", term=lacking[0])  # fmt: skip
     left_out: dict[str, pd.Index] = {}
-    kept = np.ones(len(frame), dtype=bool)
-    for name in variables:
-        gone = kept & absent[name]
-        if gone.any():
-            left_out[f"without {name}"] = frame.index[gone]
-        kept &= ~gone
-    if not kept.any():
-        raise FitError(f"No patient has all of {listed(variables)}.")
-    references: dict[str, str] = {}
+    index = frame.index
+    if lacking:
+        kept = np.ones(len(frame), dtype=bool)
+        for name in lacking:
+            gone = kept & absent[name]
+            if gone.any():
+                left_out[f"without {name}"] = frame.index[gone]
+            kept &= ~gone
+        index = frame.index[kept]
+        values = {name: column[kept] for name, column in values.items()}
+    if not len(index):
+        raise FitError(f"No patient has all of {listed(names)}.")
+    coding: list[Coder] = []
     empty: list[tuple[str, str]] = []
-    coded: dict[str, list[tuple[str | None, np.ndarray]]] = {}
-    for name in variables:
-        column = values[name][kept]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            coded[name], references[name], unused = _levels(column, name, wanted.get(name))
-            empty += [(name, level) for level in unused]
-        elif name in wanted:
-            raise EndpointError(
-                f'"{name}" holds numbers and has no reference level; make it text or a category first.'
-            )
-        else:
-            numbers = column.to_numpy(dtype=float)
-            if (numbers == numbers[0]).all():
-                raise FitError(f'"{name}" is {numbers[0]:g} for all {plural(len(numbers), "patient")}: a constant explains '
-                               "nothing. Leave it out.", term=name)  # fmt: skip
-            coded[name] = [(None, numbers)]
-    columns: list[tuple[str, str | None]] = []
-    arrays: list[np.ndarray] = []
-    for term, parts in expanded.items():
-        for level, array in _product([coded[name] for name in parts]):
-            if len(parts) > 1 and (array == array[0]).all():
-                raise FitError(f'"{term}" can\'t be estimated{f" at {level}" if level else ""}: its product is '
-                               f"{array[0]:g} for everybody. Leave this interaction out or join levels.", term=term)  # fmt: skip
-            columns.append((term, level))
-            arrays.append(array)
-    made = Design(matrix=np.column_stack(arrays), columns=tuple(columns), index=frame.index[kept], left_out=left_out,
-                  references=references, empty=tuple(empty), variables=expanded)  # fmt: skip
+    numbers: dict[str, np.ndarray] = {}
+    for name in names:
+        coder, numbers[name], unused = coder_of(values[name], name, curves.get(name), wanted.get(name))
+        coding.append(coder)
+        empty += [(name, level) for level in unused]
+    columns, nonlinear = _labels(expanded, {coder.name: coder for coder in coding})
+    matrix = _filled(expanded, coding, numbers, len(index))
+    for j, (term, level) in enumerate(columns):
+        if len(expanded[term]) > 1 and (matrix[:, j] == matrix[0, j]).all():
+            raise FitError(f'"{term}" can\'t be estimated{f" at {level}" if level else ""}: its product is '
+                           f"{matrix[0, j]:g} for everybody. Leave this interaction out or join levels.", term=term)  # fmt: skip
+    made = Design(matrix=matrix, columns=columns, index=index, left_out=left_out,
+                  references={coder.name: coder.reference for coder in coding if isinstance(coder, Levels)},
+                  empty=tuple(empty), variables=expanded, nonlinear=nonlinear, coding=tuple(coding))  # fmt: skip
     refuse_collinear(made)
     return made
 
@@ -169,42 +224,96 @@ def refuse_collinear(made: Design, tolerance: float = 1e-9) -> None:
     """Raise if a column of a design can be computed from a constant and the columns before it, naming all of them.
 
     Columns are centred and scaled to length 1; what is left of one after projection on those before it is
-    compared with `tolerance`.
+    compared with `tolerance`. The products of the columns tell at once where far more than that is left; only the
+    others are projected.
     """
-    x = made.matrix - made.matrix.mean(axis=0)
-    length = np.sqrt(np.sum(x * x, axis=0))
-    for j, (term, level) in enumerate(made.columns):
-        if length[j] <= tolerance * np.sqrt(len(x)) * max(1e-300, float(np.abs(made.matrix[:, j]).max())):
+    n, p = made.matrix.shape
+    mean, products = _cross_products(made.matrix)
+    length = np.sqrt(np.maximum(products.diagonal(), 0.0))
+    least = tolerance * np.sqrt(n)
+    for j in np.flatnonzero(~(length > least * (np.abs(mean) + length))).tolist():  # no value is beyond |mean| + length
+        column = made.matrix[:, j]
+        if np.linalg.norm(column - column.mean()) <= least * max(1e-300, float(np.abs(column).max())):
+            term, level = made.columns[j]
             who = (
                 f'nobody has {term} "{level}", or everybody'
-                if level
-                else f'"{term}" is the same for everybody'
+                if level and term not in made.nonlinear
+                else f'"{made.names[j]}" is the same for everybody'
             )
-            raise FitError(f"Among the {plural(len(x), 'row')} analysed {who}: nothing can be estimated. "
+            raise FitError(f"Among the {plural(n, 'row')} analysed {who}: nothing can be estimated. "
                            "Leave it out, or join it with another level.", term=term)  # fmt: skip
-    x = x / length
-    independent: list[int] = []
-    for j in range(x.shape[1]):
-        if independent:
-            weights = np.linalg.lstsq(x[:, independent], x[:, j], rcond=None)[0]
-            if np.linalg.norm(x[:, j] - x[:, independent] @ weights) < tolerance * np.sqrt(x.shape[1]):
-                others = [made.names[k] for k, w in zip(independent, weights, strict=True) if abs(w) > 1e-6]
-                raise FitError(f'"{made.names[j]}" carries the same information as {listed(others)}: it can be computed '
-                               "from them, so their effects can't be told apart. Leave one of them out.",
-                               term=made.columns[j][0])  # fmt: skip
-        independent.append(j)
+    suspects = _suspects(products / np.outer(length, length))
+    if not suspects:
+        return
+    x = made.matrix - made.matrix.mean(axis=0)
+    x /= np.sqrt(np.sum(x * x, axis=0))
+    for j in suspects:
+        weights = np.linalg.lstsq(x[:, :j], x[:, j], rcond=None)[0]
+        if np.linalg.norm(x[:, j] - x[:, :j] @ weights) >= tolerance * np.sqrt(p):
+            continue
+        if j >= n - 1:
+            raise FitError(f'{plural(n, "row")} can tell at most {plural(n - 1, "column")} apart, and there are {p}: "{made.names[j]}" and '
+                           "what follows can be computed from those before. Choose fewer terms, or join levels.",
+                           term=made.columns[j][0])  # fmt: skip
+        others = [name for name, w in zip(made.names, weights, strict=False) if abs(w) > 1e-6]
+        raise FitError(f'"{made.names[j]}" carries the same information as {listed(others)}: it can be computed '
+                       "from them, so their effects can't be told apart. Leave one of them out.",
+                       term=made.columns[j][0])  # fmt: skip
 
 
-def _expand(terms: list[str], frame: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Terms to variables: "a*b" becomes a, b and a:b."""
-    known = [str(name) for name in frame.columns]
+def _cross_products(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means (p,) and products (p, p) of the centred columns, in one reading of x and without a copy of it.
+
+    The centre is a part's mean at first; its distance from the mean of all is made up for at the end.
+    """
+    n, p = x.shape
+    rows = max(BLOCK // p, 256)
+    centre = np.add.reduce(x[:rows], axis=0) / min(n, rows)
+    if n <= rows:
+        apart = x - centre
+        return centre, apart.T @ apart
+    total, products, ones = np.zeros(p), np.zeros((p, p)), np.ones(rows)
+    for start in range(0, n, rows):
+        apart = x[start : start + rows] - centre
+        products += apart.T @ apart
+        total += ones[: len(apart)] @ apart
+    return centre + total / n, products - np.outer(total, total) / n
+
+
+def _suspects(correlation: np.ndarray) -> list[int]:
+    """The columns that those before may tell almost wholly, from the correlations of all.
+
+    With the Cholesky factor L, row j of its inverse is (-w, 1) / l: w the weights that predict column j from those
+    before, l what is left of it. Where the row is short, so is l far above 1e-5, and rounding far below l.
+    """
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(correlation))
+    except np.linalg.LinAlgError:
+        return list(range(1, len(correlation)))
+    return [j for j, size in enumerate(np.abs(inverse).sum(axis=1).tolist()) if j and not size < 1e5]
+
+
+def _require_frame(frame: object, verb: str) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        raise EndpointError(f"{verb} takes a data frame, and this is a {type(frame).__name__}. A cohort's is cohort.frame.")
+
+
+def _require_column(frame: pd.DataFrame, name: str) -> None:
+    if name not in frame.columns:
+        raise EndpointError(f'There is no column "{name}". {did_you_mean(name, [str(known) for known in frame.columns])}')
+    if not isinstance(frame.columns.get_loc(name), int):
+        raise EndpointError(f'There are several columns "{name}". Rename them.')
+
+
+def _expand(
+    terms: Sequence[str | Spline], frame: pd.DataFrame
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Spline]]:
+    """Terms to variables ("a*b" becomes a, b and a:b), and the variables that are splines."""
     found: dict[str, tuple[str, ...]] = {}
+    curves = {term.column: term for term in terms if isinstance(term, Spline)}
 
     def checked(name: str) -> str:
-        if name not in frame.columns:
-            raise EndpointError(f'There is no column "{name}". {did_you_mean(name, known)}')
-        if isinstance(frame[name], pd.DataFrame):
-            raise EndpointError(f'There are several columns "{name}". Rename them.')
+        _require_column(frame, name)
         return name
 
     def add(name: str, parts: tuple[str, ...], twice: bool) -> None:
@@ -217,7 +326,9 @@ def _expand(terms: list[str], frame: pd.DataFrame) -> dict[str, tuple[str, ...]]
     if not terms:
         raise EndpointError("No terms: name at least one column.")
     for term in terms:
-        if term in frame.columns or not isinstance(term, str) or not ("*" in term or ":" in term):
+        if isinstance(term, Spline):
+            add(term.column, (checked(term.column),), True)
+        elif term in frame.columns or not isinstance(term, str) or not ("*" in term or ":" in term):
             add(str(term), (checked(term),), True)
         elif "*" in term:
             parts = tuple(checked(part.strip()) for part in term.split("*"))
@@ -232,78 +343,46 @@ def _expand(terms: list[str], frame: pd.DataFrame) -> dict[str, tuple[str, ...]]
         if lacking:
             raise EndpointError(f'"{name}" is an interaction without {listed(lacking)} on its own: write '
                                 f'"{"*".join(parts)}", or add the missing terms.')  # fmt: skip
-    return dict(sorted(found.items(), key=lambda item: len(item[1])))
+    return dict(sorted(found.items(), key=lambda item: len(item[1]))), curves
 
 
-def covariate(column: pd.Series, name: str) -> pd.Series:
-    """A column as `design` takes it: floats, or a category; all that says "missing" is missing."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
-        numbers = pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index)
-        endless = np.isinf(numbers.to_numpy())
-        if endless.any():
-            rows = ", ".join(str(row) for row in column.index[endless][:5])
-            raise EndpointError(
-                f'"{name}" is infinite in {plural(int(endless.sum()), "row")} (index {rows}): correct it.'
-            )
-        return numbers
-    if kind in ("string", "boolean"):
-        return column.astype("category")
-    if kind == "empty":
-        return pd.Series(np.nan, index=column.index)
-    advice = (
-        "Make it a number of days or years first."
-        if "date" in kind or "time" in kind
-        else "Make it all numbers or all text."
-    )
-    raise EndpointError(f'"{name}" can\'t be a covariate: it holds {kind.replace("-", " ")} values. {advice}')
+def _labels(
+    terms: Mapping[str, tuple[str, ...]], coders: Mapping[str, Coder]
+) -> tuple[tuple[tuple[str, str | None], ...], dict[str, tuple[int, ...]]]:
+    """(term, level) of each column, and the positions of those that bend an effect."""
+    columns: list[tuple[str, str | None]] = []
+    nonlinear: dict[str, tuple[int, ...]] = {}
+    for term, parts in terms.items():
+        bends = []
+        for levels in _combined([coders[name].levels for name in parts]):
+            curved = [level for level, name in zip(levels, parts, strict=True) if isinstance(coders[name], Curve)]
+            if any(level != "linear" for level in curved):
+                bends.append(len(columns))
+            columns.append((term, ":".join(level for level in levels if level is not None) or None))
+        if bends:
+            nonlinear[term] = tuple(bends)
+    return tuple(columns), nonlinear
 
 
-def _refuse_missing(absent: dict[str, np.ndarray], index: pd.Index) -> None:
-    gaps = [(name, gone) for name, gone in absent.items() if gone.any()]
-    if not gaps:
-        return
-    told = []
-    for name, gone in gaps:
-        rows = [str(row) for row in index[gone]]
-        told.append(
-            f'"{name}" in {plural(len(rows), "row")} (index {", ".join(rows[:5])}{", ..." if len(rows) > 5 else ""})'
-        )
-    raise FitError(f'Missing values: {listed(told)}. Say missing="complete-case" to leave these rows out with the reason kept, '
-                   "or fill them first.", term=gaps[0][0])  # fmt: skip
+def _filled(
+    terms: Mapping[str, tuple[str, ...]], coding: Sequence[Coder], values: Mapping[str, np.ndarray], n: int
+) -> np.ndarray:
+    """The matrix of these terms, (n, p): some rows at a time, so that they are written to memory once."""
+    coders = {coder.name: coder for coder in coding}
+    p = sum(int(np.prod([len(coders[name].levels) for name in parts])) for parts in terms.values())
+    matrix = np.empty((n, p))
+    rows = max(BLOCK // p, 256)
+    for start in range(0, n, rows):
+        part = slice(start, start + rows)
+        coded = {name: coder.columns(values[name][part]) for name, coder in coders.items()}
+        j = 0
+        for parts in terms.values():
+            for arrays in _combined([coded[name] for name in parts]):
+                matrix[part, j] = arrays[0] if len(arrays) == 1 else np.multiply.reduce(arrays)
+                j += 1
+    return matrix
 
 
-def _levels(
-    column: pd.Series, name: str, wanted: object
-) -> tuple[list[tuple[str | None, np.ndarray]], str, list[str]]:
-    """0/1 columns for all levels but the reference; the reference; the levels that nobody has."""
-    levels = [level_text(level) for level in column.cat.categories]
-    codes = column.cat.codes.to_numpy()
-    present = [k for k in range(len(levels)) if (codes == k).any()]
-    unused = [levels[k] for k in range(len(levels)) if k not in present]
-    if wanted is not None and level_text(wanted) not in levels:
-        raise EndpointError(
-            f'"{name}" has no level "{wanted}" to be the reference. {did_you_mean(str(wanted), levels)}'
-        )
-    if wanted is not None and level_text(wanted) in unused:
-        raise FitError(f'Nobody analysed has {name} "{wanted}", so it can\'t be the reference. '
-                       f"Choose one of {listed([levels[k] for k in present], 'or')}.", term=name)  # fmt: skip
-    if len(present) < 2:
-        raise FitError(f'"{name}" is "{levels[present[0]]}" for all {plural(len(column), "patient")}: a constant explains '
-                       "nothing. Leave it out.", term=name)  # fmt: skip
-    base = present[0] if wanted is None else levels.index(level_text(wanted))
-    made: list[tuple[str | None, np.ndarray]] = [
-        (levels[k], (codes == k).astype(float)) for k in present if k != base
-    ]
-    return made, levels[base], unused
-
-
-def _product(parts: list[list[tuple[str | None, np.ndarray]]]) -> list[tuple[str | None, np.ndarray]]:
-    """Every column of the first variable times every column of the next; the first varies fastest, as in R."""
-    made: list[tuple[Any, np.ndarray]] = [(None, np.ones(1))]
-    for part in parts:
-        made = [(":".join(text for text in (left, right) if text is not None) or None, a * b)
-                for right, b in part for left, a in made]  # fmt: skip
-    return made
+def _combined(parts: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """One of each part, in every combination; the first varies fastest, as in R."""
+    return [chosen[::-1] for chosen in product(*parts[::-1])]

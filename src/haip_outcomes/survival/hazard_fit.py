@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from haip_outcomes.errors import EndpointError
+from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import interval, listed, p_value
+from haip_outcomes.survival.counts import checked_times
 from haip_outcomes.survival.design_matrix import Design
+from haip_outcomes.survival.kaplan_meier import confidence_limits, critical_value
 from haip_outcomes.survival.maximisation import quadratic
 from haip_outcomes.survival.results import in_order, shown_as_html
-from haip_outcomes.survival.time_to_event import TimeToEvent
+from haip_outcomes.survival.time_to_event import TimeToEvent, level_text
 
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "schoenfeld"]
 
@@ -35,6 +37,18 @@ class Pieces(Protocol):
     @property
     def linear_predictor(self) -> np.ndarray:
         """Of each row, relative to somebody with the mean of every covariate."""
+
+    stratum_names: tuple[str, ...]
+    offset: np.ndarray | None
+    baselines: tuple[Any, ...]  # of each stratum, with the event times as `.time`
+
+    def first_exit(self, stratum: int) -> float:
+        """When the first row of a stratum ends."""
+
+    def cumulative_hazard(
+        self, x: np.ndarray, times: np.ndarray, stratum: np.ndarray, offset: np.ndarray, covariance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The cumulative hazard of covariates (q, p) at times (T,) and its standard error (NaN if there is none)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +100,8 @@ class HazardFit:
     design: Design
     pieces: Any  # Pieces; what residuals, baseline and diagnostics are made of, computed when asked for
     profile: Profile | None = None
+    strata_name: str | None = None
+    offset_name: str | None = None
 
     @property
     def columns(self) -> tuple[tuple[str, str | None], ...]:
@@ -137,18 +153,23 @@ class HazardFit:
         })  # fmt: skip
 
     def glance(self) -> pd.DataFrame:
-        """One row: n n_event log_likelihood log_likelihood_null concordance aic."""
+        """One row: n n_event log_likelihood log_likelihood_null concordance aic.
+
+        Of a penalised fit the log-likelihoods are the penalised ones, which depend on the units of the covariates (their difference
+        does not), and aic is NaN.
+        """
         return in_order(pd.DataFrame([{
             "n": self.n, "n_event": self.n_event, "log_likelihood": self.log_likelihood,
             "log_likelihood_null": self.log_likelihood_null, "concordance": self.concordance,
-            "aic": 2 * len(self.coefficients) - 2 * self.log_likelihood,
+            "aic": np.nan if self.profile is not None else 2 * len(self.coefficients) - 2 * self.log_likelihood,
         }]))  # fmt: skip
 
     def tests(self) -> pd.DataFrame:
         """Tests that all coefficients are 0, a row a test: test statistic df p_value.
 
         Likelihood ratio and score test are those of the model; Wald uses `covariance`; a robust fit adds its score test.
-        With fewer clusters than coefficients the robust tests do not exist and are NaN.
+        With fewer clusters than coefficients the robust tests do not exist and are NaN. Of a penalised fit the likelihood ratio is the
+        penalised one, with the full model's penalty at 0; the score test needs no maximum and is that of the likelihood itself.
         """
         p = len(self.coefficients)
         found = {"likelihood ratio": 2 * (self.log_likelihood - self.log_likelihood_null),
@@ -163,7 +184,7 @@ class HazardFit:
 
         - "martingale": events observed less expected, a Series.
         - "deviance": the martingale residual m made symmetric, sign(m) sqrt(-2 (m + d log(d - m))), d 1 for an event.
-        - "score": what each row adds to the score, a column a coefficient; their weighted sum is 0.
+        - "score": what each row adds to the score, a column a coefficient; their weighted sum is 0 (not of a penalised fit).
         - "dfbeta": score times `model_covariance` times the weight: about what leaving the row out takes from b.
         - "schoenfeld": a row an event, with columns `time` and one a coefficient, by stratum and time: the
           covariates less their mean among those at risk.
@@ -184,6 +205,106 @@ class HazardFit:
             return pd.Series(found, index=self.tte.index, name=kind)
         return pd.DataFrame(found, index=self.tte.index, columns=names)
 
+    def predict_risk(
+        self, frame: pd.DataFrame, times: Any, *, strata: Any = None, offset: Any = None, conf_type: str = "log-log"
+    ) -> pd.DataFrame:
+        """The probability that patients like these have the event by given times: one minus their survival.
+
+        With the cumulative hazard H(t|x) of `risk_prediction.py`, the risk is 1 - exp(-H(t|x)); of a Fine-Gray model it is the
+        cumulative incidence. Its standard error holds the uncertainty of the coefficients and of the baseline.
+
+        Parameters
+        ----------
+        frame : new patients (q rows) with the columns of the design's terms. times : in `unit`, T of them.
+        strata : their strata, if the fit has some (n,); a column of the frame with the name of the strata is found by itself.
+        offset : likewise. conf_type : scale of the limits: "log-log" (of survival), "log", "logit", "arcsine" or "plain".
+
+        Returns
+        -------
+        DataFrame, a row a patient and time: row (the frame's index), time, estimate, std_error, conf_low, conf_high. Carried
+        forward beyond the last event. As in R, limits are 0 before the first row ends, then NaN until the first event (except with
+        "plain" and "log"), and NaN where the model has no standard error.
+
+        Raises
+        ------
+        EndpointError : a level, column or stratum that the fit does not know; a cause-specific fit, whose 1 - exp(-H) would be the
+            risk if nobody could have the other events first.
+
+        Equals 1 - `summary(survfit(fit, newdata, conf.type = "log-log"), times, extend = TRUE)` of R's survival.
+        """
+        if self.tte.censored_causes:
+            raise EndpointError(f"This fit censors {listed(self.tte.censored_causes)}: one minus exp(-hazard) overstates the risk when those can come "
+                                "first. Use fine_gray(...).predict_risk, or cumulative_incidence.")  # fmt: skip
+        at = checked_times(times)
+        x = self.design.encode(frame)
+        stratum = self._strata_of(frame, strata)
+        shift = self._offset_of(frame, offset)
+        hazard, error = self.pieces.cumulative_hazard(x, at, stratum, shift, self.covariance)
+        survival = np.exp(-hazard)
+        se = survival * error
+        low, high = confidence_limits(survival, se, critical_value(self.conf_level), conf_type)
+        begins = np.array([self.pieces.first_exit(s) for s in range(len(self.pieces.stratum_names) or 1)])
+        nothing_yet = at[None, :] < begins[stratum][:, None]
+        low, high = (np.where(nothing_yet, 1.0, limit) for limit in (low, high))
+        return pd.DataFrame({
+            "row": np.repeat(frame.index.to_numpy(), len(at)), "time": np.tile(at, len(frame)),
+            "estimate": -np.expm1(-hazard).ravel(), "std_error": se.ravel(), "conf_low": (1 - high).ravel(),
+            "conf_high": (1 - low).ravel(),
+        })  # fmt: skip
+
+    def baseline_hazard(self) -> pd.DataFrame:
+        """The cumulative hazard of somebody with 0 in every covariate (and offset): group (stratum) time estimate std_error.
+
+        A row an event time. Equals R's `basehaz(fit, centered = FALSE)` (which leaves an offset at its mean). For patients use `predict_risk`: 0 may be far from all.
+        """
+        nobody = np.zeros((1, len(self.coefficients)))
+        parts = []
+        for s, name in enumerate(self.pieces.stratum_names or (None,)):
+            at = self.pieces.baselines[s].time
+            hazard, error = self.pieces.cumulative_hazard(nobody, at, np.array([s]), np.zeros(1), self.covariance)
+            group = np.full(len(at), name, dtype=object)
+            parts.append(pd.DataFrame({"group": group, "time": at, "estimate": hazard[0], "std_error": error[0]}))
+        return pd.concat(parts, ignore_index=True)
+
+    def term_tests(self) -> pd.DataFrame:
+        """Wald tests of whole terms: a row a term (all its columns 0), and one more for what bends in a spline.
+
+        Columns: term, level ("nonlinear" for the second kind of row), statistic, df, p_value. With b and V of the columns tested,
+        b' V^-1 b is chi-squared on as many degrees of freedom. Equals R's `anova(rms::cph(...))`, or survival's `wald` by hand.
+        """
+        rows = []
+        for term in self.design.terms:
+            own = [j for j, (other, _) in enumerate(self.columns) if other == term]
+            asked: list[tuple[str | None, list[int]]] = [(None, own)]
+            if self.design.nonlinear.get(term):
+                asked.append(("nonlinear", list(self.design.nonlinear[term])))
+            for level, chosen in asked:
+                value = quadratic(self.covariance[np.ix_(chosen, chosen)], self.coefficients[chosen])
+                rows.append({"term": term, "level": level, "statistic": value, "df": len(chosen),
+                             "p_value": float(chdtrc(len(chosen), value))})  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def _strata_of(self, frame: pd.DataFrame, strata: Any) -> np.ndarray:
+        names = self.pieces.stratum_names
+        if not names:
+            return np.zeros(len(frame), dtype=np.int64)
+        values = _of_rows(frame, strata, self.strata_name, "strata")
+        codes = np.array([names.index(text) if (text := level_text(value)) in names else -1 for value in values])
+        if (codes < 0).any():
+            unknown = level_text(values[int(np.argmax(codes < 0))])
+            raise EndpointError(
+                f'The fit has no stratum "{unknown}". {did_you_mean(unknown, names)} Its strata: {listed(names)}.'
+            )
+        return codes
+
+    def _offset_of(self, frame: pd.DataFrame, offset: Any) -> np.ndarray:
+        if self.pieces.offset is None:
+            return np.zeros(len(frame))
+        values = np.asarray(_of_rows(frame, offset, self.offset_name, "offset"), dtype=float)
+        if not np.isfinite(values).all():
+            raise EndpointError("offset is missing or infinite for some of the new patients.")
+        return values
+
     def __repr__(self) -> str:
         told = self.tidy(exponentiate=True)[["estimate", "conf_low", "conf_high", "p_value"]].to_numpy()
         rows = [f"  {name}: HR {interval(hr, low, high)}, p {p_value(p)}"
@@ -194,3 +315,19 @@ class HazardFit:
         return shown_as_html(
             "Hazard ratios", self.tidy(exponentiate=True), " ".join([f"{self.method}.", *self.warnings])
         )
+
+
+def _of_rows(frame: pd.DataFrame, values: Any, name: str | None, what: str) -> np.ndarray:
+    """Strata or offsets of new patients: as given, or the frame's column of that name."""
+    if values is None:
+        if name is None or name not in frame.columns:
+            raise EndpointError(f"The fit has {what}{f' ({name})' if name else ''}: give {what}=, a value for each of the new patients.")
+        values = frame[name]
+    if isinstance(values, pd.Series):
+        if not frame.index.isin(values.index).all():
+            raise EndpointError(f"{what} has no value for some of the new patients: give it the index of the frame.")
+        values = values.reindex(frame.index)
+    array = np.atleast_1d(np.asarray(values))
+    if array.shape != (len(frame),) or pd.isna(array).any():
+        raise EndpointError(f"{what} must have a value for each of the {len(frame)} new patients.")
+    return array

@@ -1,4 +1,7 @@
-"""How far each patient moves a curve: the infinitesimal jackknife, the variance for weights and delayed entry."""
+"""How far each patient moves a curve: the infinitesimal jackknife, the variance for weights and delayed entry.
+
+One pass over sorted times, however many rows there are: no matrix of patients by times.
+"""
 
 from __future__ import annotations
 
@@ -8,131 +11,198 @@ import numpy as np
 
 from haip_outcomes.survival.counts import RiskSets
 
-DENSE = 20_000_000  # rows times exit times up to which influences are written out, a block of times after the other
-BLOCK = 1_000_000
-
 
 def product_limit(n_risk: np.ndarray, n_event: np.ndarray) -> np.ndarray:
     """prod (1 - d/n) over the sorted times."""
     return np.cumprod((n_risk - n_event) / n_risk)
 
 
-def infinitesimal_jackknife(one: RiskSets) -> np.ndarray:
-    """Standard errors, (T, K), of the K cumulative incidences (of 1 - S when K = 1): survfit's for multi-state data.
+def jackknife_of_survival(one: RiskSets, survival: np.ndarray) -> np.ndarray:
+    """Standard errors (E,) of S at the times with events: S times those of log S (`infinitesimal_jackknife` has the formulas)."""
+    n, (d,) = one.at_events()
+    if not len(n):
+        return survival
+    return survival * _root(_Moves(_units(one), n, d).squares)
 
-    They are sqrt(sum_i (w_i dF_k(t)/dw_i)^2) over patients i. With h_k = d_k/n, h = sum_k h_k and S- the survival just before,
 
-        w_i dF_k(t)/dw_i = a_i(t) - F_k(t) b_i(t)
-        a_i(t) = w_i sum_{s <= t} S-(s)/n(s) dM_ik(s) + F_k(s) u(s) dM_i(s),    b_i(t) = w_i sum_{s <= t} u(s) dM_i(s)
-        dM_ik = dN_ik - Y_i h_k,    dM_i = sum_k dM_ik,    u = 1/(n - d), and 0 where everybody at risk has an event.
+def infinitesimal_jackknife(one: RiskSets, survival: np.ndarray, incidence: np.ndarray) -> np.ndarray:
+    """Standard errors (E, K) of the K cumulative incidences F_k at the times with events: survfit's for multi-state data.
 
-    Between its start and its exit a row's a_i and b_i are a constant less one curve for all, after it they stand still. So for
-    many rows every sum of squares is a running sum over starts and exits; for fewer the values are written out and squared,
-    which is exact where the running sums would take differences of equal numbers.
+    They are sqrt(sum_i x_i^2) over patients i, x_i = w_i dF_k/dw_i being how far i moves F_k. With d events among n at risk (sums of
+    weights), d_k of cause k, u = 1/(n - d) (0 where everybody at risk has an event) and S- the survival just before, each such time
+
+        takes  b_i dF_k from every x_i,    b_i = -w_i d(log S)/dw_i,
+        takes  w_i S- d_k / n^2 from x_i and w_i u d/n from b_i for every i at risk,
+        adds   w_i S-/n to x_i if i has an event of cause k, and w_i u to b_i if it has an event of any cause.
+
+    So all at risk move along one curve for all (of each weight and start), and the others only by their b_i: the sums over those who
+    have left, of b^2, x b and x^2, follow the first line, and no sum takes differences of large numbers.
     """
-    rows, time = one.rows, one.time
-    w = np.ones(len(rows)) if one.weights is None else one.weights
-    n, d = one.n_risk.astype(float), one.n_event.sum(axis=1).astype(float)
-    hazard = one.n_event / n[:, None]
-    survival = product_limit(n, d)
-    before = np.concatenate([[1.0], survival[:-1]])
-    incidence = np.cumsum(before[:, None] * hazard, axis=0)
-    u = np.divide(1.0, n - d, out=np.zeros_like(n), where=n > d)
-    event = (rows.state > 0) & (w > 0)
-    place = np.searchsorted(time, rows.time[event])
-    phases = _phases(one)
-
-    b = _influence(phases, w, u * hazard.sum(axis=1), event, u[place])
-    if incidence.shape[1] == 1:  # then S-/n = S u and a = b
-        return (survival * _root_sum_of_squares(phases, w, b, None, np.zeros_like(n)))[:, None]
+    n, own = one.at_events()
+    if not len(n):
+        return incidence
+    d = own.sum(axis=0)
+    moves = _Moves(_units(one), n, d)
+    of_survival = survival * _root(moves.squares)
+    before = _lagged(survival, 1.0)
     errors = np.empty_like(incidence)
-    for k in range(incidence.shape[1]):
-        f = incidence[:, k]
-        jump = (rows.state[event] == k + 1) * (before / n)[place] + (f * u)[place]
-        a = _influence(phases, w, before / n * hazard[:, k] + f * u * hazard.sum(axis=1), event, jump)
-        errors[:, k] = _root_sum_of_squares(phases, w, a, b, f)
+    for k in range(len(own)):
+        others = np.cumsum((d - own[k]) * before) > 0  # until then F_k = 1 - S, which S = 0 makes certain
+        if others.any():
+            squares = moves.of_incidence(incidence[:, k], own[k], before / n, n, k + 1)
+            errors[:, k] = np.where(others, _root(squares), of_survival)
+        else:
+            errors[:, k] = of_survival
     return errors
 
 
+def jackknife_of_area(one: RiskSets, beyond: np.ndarray) -> float:
+    """The standard error of an area under S, `beyond` being the area that is left after each time with events, over patients.
+
+    A patient moves the area by minus the integral of S b_i: by - w_i [u A at the event, less sum of u d/n A while at risk].
+    """
+    n, (d,) = one.at_events()
+    if not len(n):
+        return 0.0
+    units = _units(one)
+    u = np.divide(1.0, n - d, out=np.zeros_like(n), where=n > d)
+    gained = _gained(units, u * beyond, np.cumsum(u * d / n * beyond), units.state > 0)
+    if units.patient is not None:
+        gained = np.bincount(units.patient, gained)
+        return float(np.sqrt(gained @ gained))
+    return float(np.sqrt(units.many @ gained**2))
+
+
 @dataclass(frozen=True, eq=False)
-class _Phases:
-    """Of each row, how many exit times had passed when it started, ended, and when the same patient's next row started."""
+class _Units:
+    """Rows, or `many` rows alike, at risk at the times with events from number `begin` to `end`; `state` is what happened then or before
+    the next one. `until` is where the same patient is at risk again, in another row.
+    """
 
     begin: np.ndarray
     end: np.ndarray
     until: np.ndarray
-    order: np.ndarray  # rows by patient and time
-    first: np.ndarray  # in that order, True at each patient's first row
+    state: np.ndarray
+    weight: np.ndarray
+    many: np.ndarray
+    patient: np.ndarray | None  # sorted, rows of one patient in the order of time; None when every row is a patient
+    length: int  # E
+
+    def left(self, values: np.ndarray) -> np.ndarray:
+        """Sums over those that end at each time."""
+        return np.bincount(self.end, values, self.length)
+
+    def returned(self, values: np.ndarray) -> np.ndarray:
+        """Sums over those that are at risk again at each time."""
+        return np.bincount(self.until, values, self.length + 1)[:-1]
+
+    def remaining(self, values: np.ndarray) -> np.ndarray:
+        """Sums over those at risk that have not ended yet, just after each time."""
+        change = np.bincount(self.begin, values, self.length + 1)[:-1] - self.left(values)
+        return np.cumsum(change)
+
+    def earlier(self, values: np.ndarray) -> np.ndarray:
+        """Sums over the earlier rows of the same patient."""
+        if self.patient is None:
+            return np.zeros_like(values)
+        before = np.cumsum(values) - values
+        first = np.append(True, self.patient[1:] != self.patient[:-1])
+        return before - before[first][np.cumsum(first) - 1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Influence:
-    """A row's value: base - w drift(t) while at risk, `after` from its exit to the next row of the same patient."""
-
-    base: np.ndarray
-    after: np.ndarray
-    drift: np.ndarray  # (T,)
-
-
-def _phases(one: RiskSets) -> _Phases:
-    rows = one.rows
-    begin = np.searchsorted(one.time, rows.start, side="right")
-    order = np.arange(len(rows)) if rows.id is None else np.lexsort((rows.time, rows.id))
-    first = np.ones(len(rows), dtype=bool)
-    if rows.id is not None:
-        first[1:] = rows.id[order][1:] != rows.id[order][:-1]
-    until = np.full(len(rows), len(one.time) + 1)
-    until[order[:-1][~first[1:]]] = begin[order[1:][~first[1:]]]
-    return _Phases(begin, np.searchsorted(one.time, rows.time, side="right"), until, order, first)
-
-
-def _influence(
-    phases: _Phases, w: np.ndarray, drift: np.ndarray, event: np.ndarray, jump: np.ndarray
-) -> _Influence:
-    total = np.concatenate([[0.0], np.cumsum(drift)])
-    gained = -w * (total[phases.end] - total[phases.begin])
-    gained[event] += w[event] * jump
-    patient = np.cumsum(phases.first) - 1
-    sums = np.cumsum(gained[phases.order])
-    offset = (sums - gained[phases.order])[phases.first][patient]
-    after = np.empty_like(gained)
-    after[phases.order] = gained[phases.order] if phases.first.all() else sums - offset
-    return _Influence(after - gained + w * total[phases.begin], after, total[1:])
+def _units(one: RiskSets) -> _Units:
+    rows, time, length = one.rows, one.rows.ranked.distinct, int(one.eventful.sum())
+    eventful = one.eventful
+    if one.exits is not None:
+        eventful = np.zeros(len(time), dtype=bool)
+        eventful[one.exits] = one.eventful
+    passed = np.cumsum(eventful)
+    if rows.entry is None and rows.id is None:  # all begin alike: those that end alike are one unit
+        squares = None if one.weights is None else one.weights**2
+        cells = one.gone if squares is None else rows.ranked.tally(rows.state, len(rows.states) + 1, squares)
+        there = np.flatnonzero(cells)
+        end = passed[there % len(time)] - 1
+        there, end = there[end >= 0], end[end >= 0]
+        zeros, never, ones = np.zeros(len(end), dtype=np.int64), np.full(len(end), length), np.ones(len(end))
+        return _Units(zeros, end, never, there // len(time), ones, cells.ravel()[there].astype(float), None, length)
+    w = np.ones(len(rows)) if one.weights is None else one.weights
+    begin, end = np.append(0, passed)[rows.begins], passed[rows.ranked.number] - 1
+    seen = np.flatnonzero((begin <= end) & (w > 0))  # at risk at some event
+    until, patient = np.full(len(seen), length), None
+    if rows.id is not None and rows.n < len(rows):
+        seen = seen[np.lexsort((rows.time[seen], rows.id[seen]))]
+        same = rows.id[seen][1:] == rows.id[seen][:-1]
+        until[:-1][same] = begin[seen][1:][same]
+        patient = np.cumsum(np.append(False, ~same))
+    return _Units(begin[seen], end[seen], until, rows.state[seen], w[seen], np.ones(len(seen)), patient, length)
 
 
-def _root_sum_of_squares(
-    phases: _Phases, w: np.ndarray, a: _Influence, b: _Influence | None, f: np.ndarray
-) -> np.ndarray:
-    """sqrt(sum over patients of (a - f b)^2) at each exit time; sqrt(sum a^2) without b."""
-    passed = np.arange(1, len(f) + 1)
-    if len(w) * len(f) > DENSE:
-        total = _running(phases, w, a, a, passed)
-        if b is not None:
-            total = total - 2 * f * _running(phases, w, a, b, passed) + f * f * _running(phases, w, b, b, passed)
-        return np.sqrt(np.maximum(total, 0.0))
-    squares = []
-    size = max(1, BLOCK // len(w))
-    for start in range(0, len(f), size):
-        now = passed[start : start + size, None]
-        inside = (phases.begin <= now) & (now < phases.end)
-        outside = (phases.end <= now) & (now < phases.until)
-        value = np.where(inside, a.base - w * a.drift[now - 1], np.where(outside, a.after, 0.0))
-        if b is not None:
-            value -= f[now - 1] * np.where(inside, b.base - w * b.drift[now - 1], np.where(outside, b.after, 0.0))
-        squares.append(np.einsum("ti,ti->t", value, value))
-    return np.sqrt(np.concatenate(squares))
+def _gained(units: _Units, jump: np.ndarray, drift: np.ndarray, happened: np.ndarray) -> np.ndarray:
+    """w (jump at the event, less the drift while at risk): what a unit gains in all; `drift` is a running sum."""
+    since = np.append(0.0, drift)
+    moved = np.where(happened, jump[units.end], 0.0) - (since[units.end + 1] - since[units.begin])
+    return units.weight * moved
 
 
-def _running(
-    phases: _Phases, w: np.ndarray, one: _Influence, two: _Influence, passed: np.ndarray
-) -> np.ndarray:
-    """The sum over patients of the products of two influences, at each exit time."""
+class _Moves:
+    """b_i of every unit, the sum of squares over patients at each time with events, and what is needed to do the same for an incidence."""
 
-    def between(values: np.ndarray, since: np.ndarray, to: np.ndarray) -> np.ndarray:
-        length = len(passed) + 2
-        return np.cumsum(np.bincount(since, values, length) - np.bincount(to, values, length))[passed]
+    def __init__(self, units: _Units, n: np.ndarray, d: np.ndarray) -> None:
+        u = np.divide(1.0, n - d, out=np.zeros_like(n), where=n > d)
+        fall = np.cumsum(u * d / n)  # what somebody at risk since the beginning has lost of b
+        self.units, self.fall = units, fall
+        gained = _gained(units, u, fall, units.state > 0)
+        self.gained, self.carried = gained, units.earlier(gained)
+        self.b = self.carried + gained
+        self.late = bool(units.begin.any()) or units.patient is not None
+        m, w = units.many, units.weight
+        self.at_start = np.append(0.0, fall)[units.begin]
+        self.beta = self.carried + w * self.at_start  # at risk, b = beta - w fall
+        self.weights = units.remaining(m * w * w)
+        now = fall**2 * self.weights
+        if self.late:
+            now += units.remaining(self.beta**2) - 2 * fall * units.remaining(self.beta * w)
+        came, back = units.left(m * self.b**2), units.returned(m * self.b**2)
+        self.left = np.cumsum(came) - np.cumsum(back)
+        self.staying = self.left - came  # those who had left before and stay away: whom the next step finds
+        self.squares = now + self.left
 
-    begin, end, x, y = phases.begin, phases.end, one.drift, two.drift
-    inside = (between(one.base * two.base, begin, end) - y * between(one.base * w, begin, end)
-              - x * between(two.base * w, begin, end) + x * y * between(w * w, begin, end))  # fmt: skip
-    return inside + between(one.after * two.after, end, phases.until)
+    def of_incidence(
+        self, f: np.ndarray, own: np.ndarray, pace: np.ndarray, n: np.ndarray, code: int
+    ) -> np.ndarray:
+        """The sum of x_i^2 over patients at each time with events, for F_k = `f` with d_k = `own`; `pace` is S-/n."""
+        units, m, w, b = self.units, self.units.many, self.units.weight, self.b
+        step = own * pace  # dF
+        # x of somebody at risk since the beginning is w g: less S- d_k / n^2, and b = -w fall times dF is taken
+        g = np.cumsum(step * _lagged(self.fall, 0.0) - step / n)
+        f0, g0 = np.append(0.0, f), np.append(0.0, g)
+        x = w * (g[units.end] + np.where(units.state == code, pace[units.end], 0.0))
+        now = g**2 * self.weights
+        if self.late:
+            f_start, g_start = f0[units.begin], g0[units.begin]
+            alpha = w * (self.at_start * f_start - g_start)
+            x += alpha - w * self.at_start * f[units.end]
+            if units.patient is not None:  # what earlier rows gained, and lost since by their b
+                earlier = units.earlier(x + f[units.end] * self.gained)
+                alpha += earlier
+                x += earlier - f[units.end] * self.carried
+            now += (units.remaining(alpha**2) + f**2 * units.remaining(self.beta**2) - 2 * f * units.remaining(alpha * self.beta)
+                    + 2 * g * units.remaining(alpha * w) - 2 * f * g * units.remaining(self.beta * w))  # fmt: skip
+        # those who have left: sums of x b and of x^2, of whom some come back, all lose b dF, and some come
+        came, came_b = units.left(m * x * x), units.left(m * x * b)
+        back = back_b = np.zeros_like(came)
+        if units.patient is not None:
+            x_back = x - b * (f0[units.until] - f[units.end])
+            back, back_b = units.returned(x_back**2), units.returned(x_back * b)
+        products = np.cumsum(came_b - back_b - step * self.staying)
+        staying = products - came_b + step * self.staying
+        return now + np.cumsum(came - back - 2 * step * staying + step**2 * self.staying)
+
+
+def _root(squares: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _lagged(values: np.ndarray, first: float) -> np.ndarray:
+    """The value just before each time."""
+    return np.concatenate([[first], values[:-1]])

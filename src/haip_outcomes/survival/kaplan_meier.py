@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import median as median_text
-from haip_outcomes.formatting import number, plural
-from haip_outcomes.survival.counts import RiskSets, checked_times, risk_sets, steps
-from haip_outcomes.survival.jackknife import infinitesimal_jackknife, product_limit
-from haip_outcomes.survival.results import in_order, shown_as_html
+from haip_outcomes.formatting import plural
+from haip_outcomes.survival.counts import (
+    RiskSets,
+    checked_times,
+    group_column,
+    one_after_another,
+    risk_sets,
+)
+from haip_outcomes.survival.intervals import (
+    ConfType,
+    checked_conf_type,
+    confidence_limits,
+    critical_value,
+    level_in_words,
+)
+from haip_outcomes.survival.jackknife import jackknife_of_survival, product_limit
+from haip_outcomes.survival.results import frame_of, shown_as_html
 from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
-ConfType = Literal["plain", "log", "log-log", "logit", "arcsine"]
 TOLERANCE = 1e-9  # 11/20 as a product of fractions is not 0.55 in floating point
 
 
@@ -30,14 +42,17 @@ class SurvivalCurve:
     ----------
     groups : names of the groups, `(None,)` without `by`.
     n, n_event : patients and events of each group, in that order; never weighted.
-    conf_level, conf_type : of the limits.
+    sets, survival, errors : each group's counts, S(t) and its standard error at the times with events, `sets[g].event_time`.
+    conf_level, conf_type : of the limits. `variance` : "Greenwood" or "infinitesimal-jackknife".
     unit, time_zero, label : of the times, as in the TimeToEvent; nothing is converted.
     caution : what must be said of the curve wherever it is shown, or nothing.
     method : the sentence the estimator writes about itself.
     """
 
-    frame: pd.DataFrame
     sets: tuple[RiskSets, ...]
+    survival: tuple[np.ndarray, ...]
+    errors: tuple[np.ndarray, ...]
+    variance: str
     conf_level: float
     conf_type: str
     unit: str
@@ -61,13 +76,36 @@ class SurvivalCurve:
         """Events in each group."""
         return tuple(one.n_events() for one in self.sets)
 
+    @cached_property
+    def limits(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """The lower and the upper limit of each group's curve, at the times with events."""
+        z = critical_value(self.conf_level)
+        return tuple(confidence_limits(survival, error, z, self.conf_type)
+                     for survival, error in zip(self.survival, self.errors, strict=True))  # fmt: skip
+
     def tidy(self) -> pd.DataFrame:
         """A row a group and exit time (also where patients are only censored), sorted.
 
         Columns: group, time, estimate, std_error (of S(t), not of its logarithm), conf_low, conf_high, n_event, n_risk,
         n_censor. NaN where R has none: at S = 0 the standard error and limits, at S = 1 the log-log, logit and arcsine limits.
         """
-        return self.frame.copy()
+        estimate = one_after_another(self._everywhere(self.survival, 1.0))
+        error = one_after_another(self._everywhere(self.errors, 0.0))
+        low, high = confidence_limits(estimate, error, critical_value(self.conf_level), self.conf_type)
+        sets = self.sets
+        return frame_of({
+            "group": group_column(sets, [len(one.time) for one in sets]), "time": one_after_another([one.time for one in sets]),
+            "estimate": estimate, "std_error": error, "conf_low": low, "conf_high": high,
+            "n_event": one_after_another([one.n_event[:, 0] for one in sets]),
+            "n_risk": one_after_another([one.n_risk for one in sets]), "n_censor": one_after_another([one.n_censor for one in sets]),
+        })  # fmt: skip
+
+    def _everywhere(self, values: Sequence[np.ndarray], start: float) -> list[np.ndarray]:
+        return [one.everywhere(own, start) for one, own in zip(self.sets, values, strict=True)]
+
+    def glance(self) -> pd.DataFrame:
+        """A row a group: its median as `estimate` with its limits (Brookmeyer and Crowley's), n, n_event and n_censor; never weighted."""
+        return self.median().assign(n_censor=[one.n_censored() for one in self.sets])
 
     def at(self, times: Sequence[float] | np.ndarray | float) -> pd.DataFrame:
         """The curve at given times: a row a group and time, sorted.
@@ -77,13 +115,16 @@ class SurvivalCurve:
         Equals R's `summary(fit, times, extend = TRUE)`.
         """
         at = checked_times(times)
-        begin = {"estimate": 1.0, "std_error": 0.0, "conf_low": 1.0, "conf_high": 1.0}
-        parts = []
-        for one, rows in self._by_group():
-            values = {name: steps(one.time, rows[name].to_numpy(), at, start) for name, start in begin.items()}
-            group = np.full(len(at), one.group, dtype=object)
-            parts.append(pd.DataFrame({"group": group, "time": at, **values, "n_risk": one.at_risk(at)}))
-        return in_order(pd.concat(parts))
+        sets = self.sets
+        estimate = one_after_another([one.value_at(s, at, 1.0) for one, s in zip(sets, self.survival, strict=True)])
+        error = one_after_another([one.value_at(e, at, 0.0) for one, e in zip(sets, self.errors, strict=True)])
+        low, high = confidence_limits(estimate, error, critical_value(self.conf_level), self.conf_type)
+        begun = one_after_another([at >= one.time[0] for one in sets])
+        return frame_of({
+            "group": group_column(sets, [len(at)] * len(sets)), "time": np.tile(at, len(sets)), "estimate": estimate, "std_error": error,
+            "conf_low": np.where(begun, low, 1.0), "conf_high": np.where(begun, high, 1.0),
+            "n_risk": one_after_another([one.at_risk(at) for one in sets]),
+        })  # fmt: skip
 
     def quantile(self, q: float | Sequence[float] | np.ndarray) -> pd.DataFrame:
         """The times by which shares `q` have had the event: a row a group and share; NaN is not reached.
@@ -93,16 +134,22 @@ class SurvivalCurve:
         estimate, conf_low, conf_high. Equals R's `quantile(fit, q)`, except where a limit rises again (late entry, weights, some
         conf_types): R then misses the first crossing, which is the one that Brookmeyer and Crowley define.
         """
-        shares = np.atleast_1d(np.asarray(q, dtype=float))
-        if shares.ndim != 1 or not np.all((shares >= 0) & (shares <= 1)):
+        try:
+            shares = np.atleast_1d(np.asarray(q, dtype=float))
+        except (TypeError, ValueError):
+            shares = np.array([np.nan])
+        if shares.ndim != 1 or not len(shares) or not np.all((shares >= 0) & (shares <= 1)):
             raise EndpointError(f"A quantile is a share between 0 and 1, such as 0.5 for the median; got {q!r}.")
-        rows = [
-            {"group": one.group, "quantile": float(share),
-             **{name: _crossing(one.time, curve[name].to_numpy(), float(share))
-                for name in ("estimate", "conf_low", "conf_high")}}
-            for one, curve in self._by_group() for share in shares
-        ]  # fmt: skip
-        return pd.DataFrame(rows)
+        columns = self._crossings(shares.tolist())
+        group = columns.pop("group")
+        return pd.DataFrame({"group": group, "quantile": np.tile(shares, len(self.sets)), **columns})
+
+    def _crossings(self, shares: list[float]) -> dict[str, Any]:
+        curves = [(one, (survival, *limits)) for one, survival, limits in zip(self.sets, self.survival, self.limits, strict=True)]
+        found = np.array([[_crossing(one.event_time, curve, share, float(one.time[-1])) for curve in three]
+                          for one, three in curves for share in shares])  # fmt: skip
+        return {"group": group_column(self.sets, [len(shares)] * len(self.sets)), "estimate": found[:, 0], "conf_low": found[:, 1],
+                "conf_high": found[:, 2]}  # fmt: skip
 
     def median(self, method: str = "brookmeyer-crowley") -> pd.DataFrame:
         """Median time of each group, with its limits, n and n_event; NaN is not reached.
@@ -120,18 +167,17 @@ class SurvivalCurve:
         Survival Data in Medical Research, section 2.4; the form SPSS is believed to print.
         """
         if method == "brookmeyer-crowley":
-            table = self.quantile(0.5).drop(columns="quantile")
+            columns = self._crossings([0.5])
         elif method == "standard-error":
-            z = critical_value(self.conf_level)
-            table = pd.DataFrame([_median_by_standard_error(one, rows, z) for one, rows in self._by_group()])
+            found = np.array([_median_by_standard_error(one, survival, errors)
+                              for one, survival, errors in zip(self.sets, self.survival, self.errors, strict=True)])  # fmt: skip
+            half = critical_value(self.conf_level) * found[:, 1]
+            columns = {"group": group_column(self.sets, [1] * len(self.sets)), "estimate": found[:, 0], "std_error": found[:, 1],
+                       "conf_low": found[:, 0] - half, "conf_high": found[:, 0] + half}  # fmt: skip
         else:
             raise EndpointError(f'There is no method "{method}" for a median. '
                                 f'{did_you_mean(method, ("brookmeyer-crowley", "standard-error"))}')  # fmt: skip
-        return in_order(table.assign(n=self.n, n_event=self.n_event))
-
-    def _by_group(self) -> list[tuple[RiskSets, pd.DataFrame]]:
-        ends = np.cumsum([len(one.time) for one in self.sets])
-        return [(one, self.frame.iloc[end - len(one.time):end]) for one, end in zip(self.sets, ends, strict=True)]  # fmt: skip
+        return frame_of({**columns, "n": list(self.n), "n_event": list(self.n_event)})
 
     def __repr__(self) -> str:
         found = self.median()
@@ -179,8 +225,7 @@ def survival_curve(
     EndpointError : competing events (1 - KM would overstate the risk); a group or weight that is missing; an unknown conf_type.
 
     Kaplan and Meier 1958, doi 10.1080/01621459.1958.10501452. Equals R's
-    `survfit(Surv(time, status) ~ by, conf.type = "log-log")`, whose default is "log"; arcsine is R's "arcsin". Times are
-    compared exactly; survfit also joins times that differ by rounding error (its `timefix`).
+    `survfit(Surv(time, status) ~ by, conf.type = "log-log")`, whose default is "log"; arcsine is R's "arcsin".
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"months": [2, 4, 4, 6, 7, 9], "died": [1, 1, 0, 1, 1, 0]})
@@ -216,7 +261,7 @@ def follow_up(tte: TimeToEvent, by: Any = None) -> SurvivalCurve:
     """
     require_times(tte, "follow_up")
     ended = (tte.state == 0) & ~tte.continued
-    flipped = replace(tte, state=ended.astype(np.int64), states=("End of follow-up",), censored_causes=())
+    flipped = tte._with(state=ended.astype(np.int64), states=("End of follow-up",), censored_causes=())
     return _curve(flipped, by, None, 0.95, "log-log", "Follow-up by reverse Kaplan-Meier",
                   ("end of follow-up", "ends of follow-up"))  # fmt: skip
 
@@ -224,97 +269,64 @@ def follow_up(tte: TimeToEvent, by: Any = None) -> SurvivalCurve:
 def _curve(
     tte: TimeToEvent, by: Any, weights: Any, conf_level: float, conf_type: str, name: str, nouns: tuple[str, str]
 ) -> SurvivalCurve:
-    z = critical_value(conf_level)
-    if conf_type not in get_args(ConfType):
-        raise EndpointError(f'There is no conf_type "{conf_type}". {did_you_mean(conf_type, get_args(ConfType))}')
+    critical_value(conf_level)
+    checked_conf_type(conf_type)
     sets = risk_sets(tte, by, weights)
     robust = weights is not None and any(np.any(one.weights % 1 != 0) for one in sets if one.weights is not None)
     robust = robust or _several_events(tte)
-    parts = []
+    survival, errors = [], []
     for one in sets:
-        d, n = one.n_event[:, 0], one.n_risk
-        survival = product_limit(n, d)
-        se = infinitesimal_jackknife(one)[:, 0] if robust else greenwood(survival, n, d)
-        low, high = confidence_limits(survival, se, z, conf_type)
-        group = np.full(len(n), one.group, dtype=object)
-        parts.append(pd.DataFrame({"group": group, "time": one.time, "estimate": survival, "std_error": se, "conf_low": low,
-                                   "conf_high": high, "n_event": d, "n_risk": n, "n_censor": one.n_censor}))  # fmt: skip
-    words = [f"weighted {name}" if weights is not None else name,
-             f"{'infinitesimal-jackknife' if robust else 'Greenwood'} standard error",
-             f"{number(100 * conf_level, 0 if (100 * conf_level) % 1 == 0 else 1)}% {conf_type} limits",
-             "delayed entry" if tte.entry is not None else ""]  # fmt: skip
+        n, (d,) = one.at_events()
+        survival.append(product_limit(n, d))
+        errors.append(jackknife_of_survival(one, survival[-1]) if robust else greenwood(survival[-1], n, d))
+    variance = "infinitesimal-jackknife" if robust else "Greenwood"
+    words = [f"weighted {name}" if weights is not None else name, f"{variance} standard error",
+             f"{level_in_words(conf_level)} {conf_type} limits", "delayed entry" if tte.entry is not None else ""]  # fmt: skip
     events = sum(one.n_events() for one in sets)
     sentence = ", ".join(word for word in words if word)
     who = f"{plural(tte.n, 'patient')}, {plural(events, *nouns)}"
     caution = f"; {tte.caution}" if tte.caution else ""
     return SurvivalCurve(
-        frame=in_order(pd.concat(parts)), sets=sets, conf_level=conf_level, conf_type=conf_type, unit=tte.unit,
-        time_zero=tte.time_zero, label=tte.label, caution=tte.caution, method=f"{_capital(sentence)}; {who}{caution}",
+        sets=sets, survival=tuple(survival), errors=tuple(errors), variance=variance, conf_level=conf_level, conf_type=conf_type,
+        unit=tte.unit, time_zero=tte.time_zero, label=tte.label, caution=tte.caution, method=f"{_capital(sentence)}; {who}{caution}",
     )  # fmt: skip
 
 
 def greenwood(survival: np.ndarray, n_risk: np.ndarray, n_event: np.ndarray) -> np.ndarray:
     """SE{S(t)} by Greenwood's formula; NaN once S is 0."""
+    left = n_risk - n_event
     with np.errstate(divide="ignore", invalid="ignore"):
-        return survival * np.sqrt(np.cumsum(n_event / (n_risk * (n_risk - n_event))))
+        left *= n_risk
+        np.divide(n_event, left, out=left)
+        return survival * np.sqrt(np.cumsum(left))
 
 
-def confidence_limits(
-    p: np.ndarray, se: np.ndarray, z: float, conf_type: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Limits of probabilities p with standard errors se on a scale, carried back: as R's survfit_confint.
-
-    For p near 0 (an incidence) as for p near 1 (survival); NaN where the scale has no limits.
-    """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        relative = np.where(se == 0, 0.0, se / p)  # the standard error of log p
-        if conf_type == "plain":
-            return np.maximum(p - z * relative * p, 0.0), np.minimum(p + z * relative * p, 1.0)
-        p = np.where(p == 0, np.nan, p)
-        if conf_type == "log":
-            return p * np.exp(-z * relative), np.minimum(p * np.exp(z * relative), 1.0)
-        if conf_type == "log-log":
-            p = np.where(p == 1, np.nan, p)
-            width = z * relative / np.log(p)  # negative
-            return p ** np.exp(-width), p ** np.exp(width)
-        if conf_type == "logit":
-            logit, width = np.log(p / (1 - p)), z * relative / (1 - p)
-            return 1 / (1 + np.exp(width - logit)), 1 / (1 + np.exp(-width - logit))
-        angle, width = np.arcsin(np.sqrt(p)), 0.5 * z * relative * np.sqrt(p / (1 - p))
-        return np.sin(np.maximum(0.0, angle - width)) ** 2, np.sin(np.minimum(np.pi / 2, angle + width)) ** 2
-
-
-def _crossing(time: np.ndarray, curve: np.ndarray, share: float) -> float:
-    """When 1 - curve first reaches a share; the middle of the stretch on which it equals it."""
+def _crossing(time: np.ndarray, curve: np.ndarray, share: float, end: float) -> float:
+    """When 1 - curve first reaches a share; the middle of the stretch on which it equals it, which follow-up ends."""
     if share == 0:
         return 0.0
-    known = ~np.isnan(curve)
-    times, reached = time[known], 1 - curve[known]
-    there = np.flatnonzero(reached >= share - TOLERANCE)
-    if not len(there):
+    reached = 1 - curve
+    there = reached >= share - TOLERANCE  # never where the curve is NaN
+    first = int(there.argmax()) if len(there) else -1
+    if first < 0 or not there[first]:
         return float("nan")
-    first = there[0]
     if abs(reached[first] - share) > TOLERANCE:
-        return float(times[first])
-    beyond = np.flatnonzero(reached > share + TOLERANCE)
-    return float((times[first] + (times[beyond[0]] if len(beyond) else time[-1])) / 2)
+        return float(time[first])
+    beyond = reached > share + TOLERANCE
+    second = int(beyond.argmax())
+    return float((time[first] + (time[second] if beyond[second] else end)) / 2)
 
 
-def _median_by_standard_error(one: RiskSets, rows: pd.DataFrame, z: float) -> dict[str, Any]:
-    event = one.n_event[:, 0] > 0
-    time = np.concatenate([[0.0], one.time[event]])
-    survival = np.concatenate([[1.0], rows["estimate"].to_numpy()[event]])
-    errors = np.concatenate([[0.0], rows["std_error"].to_numpy()[event]])
-    half = np.flatnonzero(survival <= 0.5 + TOLERANCE)
-    lower = np.flatnonzero(survival <= 0.45 + TOLERANCE)
-    upper = np.flatnonzero(survival >= 0.55 - TOLERANCE)[-1]
+def _median_by_standard_error(one: RiskSets, survival: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+    time, s, e = np.append(0.0, one.event_time), np.append(1.0, survival), np.append(0.0, errors)
+    half = np.flatnonzero(s <= 0.5 + TOLERANCE)
+    lower = np.flatnonzero(s <= 0.45 + TOLERANCE)
+    upper = np.flatnonzero(s >= 0.55 - TOLERANCE)[-1]
     median = time[half[0]] if len(half) else np.nan
-    se = np.nan
-    if len(lower):
-        density = (survival[upper] - survival[lower[0]]) / (time[lower[0]] - time[upper])
-        se = errors[half[0]] / density
-    return {"group": one.group, "estimate": median, "std_error": se, "conf_low": median - z * se,
-            "conf_high": median + z * se}  # fmt: skip
+    if not len(lower):
+        return float(median), float("nan")
+    density = (s[upper] - s[lower[0]]) / (time[lower[0]] - time[upper])
+    return float(median), float(e[half[0]] / density)
 
 
 def _several_events(tte: TimeToEvent) -> bool:
@@ -323,13 +335,6 @@ def _several_events(tte: TimeToEvent) -> bool:
         return False
     with_event = tte.id[tte.state > 0]
     return len(np.unique(with_event)) < len(with_event)
-
-
-def critical_value(conf_level: float) -> float:
-    """1.96 for 0.95."""
-    if not 0 < conf_level < 1:
-        raise EndpointError(f"conf_level is a share between 0 and 1, such as 0.95; got {conf_level}.")
-    return float(ndtri(1 - (1 - conf_level) / 2))
 
 
 def _capital(sentence: str) -> str:

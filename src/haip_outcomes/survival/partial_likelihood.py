@@ -30,6 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from haip_outcomes.survival.running_sums import sums_at_risk, sums_between
+
 
 @dataclass(frozen=True, eq=False)
 class SortedTimes:
@@ -120,18 +122,17 @@ def sorted_times(
 def at_risk(sets: SortedTimes, values: np.ndarray) -> np.ndarray:
     """Values (n, q) added up over those at risk at each event time: (K, q).
 
-    first <= k < last, so the sum is that of the rows with last > k, less that of the rows with first > k.
+    Without delayed entry that is the sum of the rows with last > k; with it, those with first > k are taken out again.
     """
     out = np.empty((len(sets.times), values.shape[1]))
     for rows, block in sets.strata:
         k = block.stop - block.start
         last, first = sets.last[rows] - block.start, sets.first[rows] - block.start
-        late = bool(first.any())
+        if first.any():
+            out[block] = sums_at_risk(np.ascontiguousarray(values[rows]), last, np.argsort(-last), first, np.argsort(-first), k)
+            continue
         for q in range(values.shape[1]):
-            column = values[rows, q]
-            out[block, q] = _beyond(last, column, k)
-            if late:
-                out[block, q] -= _beyond(first, column, k)
+            out[block, q] = _beyond(last, values[rows, q], k)
     return out
 
 
@@ -156,8 +157,8 @@ def gone_through(sets: SortedTimes, values: np.ndarray) -> np.ndarray:
     own = by_time(sets, values * sets.term_part[:, None])
     out = np.empty((len(sets.last), values.shape[1]))
     for rows, block in sets.strata:
-        total = np.vstack([np.zeros(values.shape[1]), np.cumsum(passing[block], axis=0)])
-        out[rows] = total[sets.last[rows] - block.start] - total[sets.first[rows] - block.start]
+        first, last = sets.first[rows] - block.start, sets.last[rows] - block.start
+        out[rows] = sums_between(np.ascontiguousarray(passing[block]), first, last)
     out[sets.events] -= own[sets.term_time]
     return out
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.survival.ranking import Ranked, rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +88,18 @@ class TimeToEvent:
                 raise EndpointError(f'There is no column "{column}". {did_you_mean(column, map(str, frame.columns))}')
         if not len(frame):
             raise EndpointError("There are no patients: the data frame has no rows.")
-        if not frame.index.is_unique:
+        if not _is_unique(frame.index):
             raise EndpointError("The frame's index has duplicates; groups and covariates could not be aligned. "
                                 "Use frame.reset_index(drop=True).")  # fmt: skip
         times = _numbers(frame[time], time)
-        codes = _numbers(frame[state], state)
-        unknown = ~np.isin(codes, np.arange(len(names) + 1))
-        if unknown.any():
-            raise EndpointError(f'Column "{state}" has states other than 0 (censored) to {len(names)} ({names[-1]}) '
-                                f"in {_rows(frame.index, unknown)}.")  # fmt: skip
+        codes = _states(frame[state], state, names)
         _refuse(times < 0, frame.index, f'Column "{time}" has negative times', "Times count from time zero.")
         entries = None
         if entry is not None:
             entries = _numbers(frame[entry], entry)
             _refuse(entries < 0, frame.index, f'Column "{entry}" has negative entry times',
                     "Somebody followed from time zero enters at 0.")  # fmt: skip
-        times, entries, ranked = _joined(times, entries)
+        times, entries, order = _joined(times, entries)
         if entries is not None:
             _refuse(entries >= times, frame.index, f'"{entry}" is at or after "{time}"',
                     "Nobody can leave before entering: correct the times or leave these rows out with a reason.")  # fmt: skip
@@ -110,16 +107,17 @@ class TimeToEvent:
         if id is not None:
             if frame[id].isna().any():
                 raise EndpointError(f'Column "{id}" is missing in {_rows(frame.index, frame[id].isna().to_numpy())}.')
-            keys = pd.factorize(frame[id])[0]
-            _refuse_overlaps(keys, times, entries, frame.index)
-        made = cls(time=times, state=codes.astype(np.int64), states=names, index=frame.index, entry=entries,
+            keys, patients = pd.factorize(frame[id])
+            if len(patients) < len(keys):
+                _refuse_overlaps(keys, times, entries, frame.index)
+        made = cls(time=times, state=codes, states=names, index=frame.index, entry=entries,
                    id=keys, unit=unit, label=label, time_zero=time_zero)  # fmt: skip
-        return made if ranked is None else made._sharing(ranked)
+        return made._knowing(**order)
 
     def __len__(self) -> int:
         return len(self.time)
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of patients (of different ids when rows share them)."""
         return len(self.time) if self.id is None else len(np.unique(self.id))
@@ -134,21 +132,28 @@ class TimeToEvent:
         """The different times in order, and which of them each row's is: the one sort all estimators share."""
         return rank(self.time)
 
-    def _sharing(self, ranked: Ranked) -> TimeToEvent:
-        """Itself, with the order of its times known already."""
-        self.__dict__["ranked"] = ranked
+    @cached_property
+    def begins(self) -> np.ndarray:
+        """The number, in `ranked`, of the first time at which each row is at risk: the first after its entry."""
+        if self.entry is None:
+            return np.zeros(len(self.time), dtype=np.int64)
+        return np.searchsorted(self.ranked.distinct, self.entry, side="right")
+
+    def _knowing(self, **order: Any) -> TimeToEvent:
+        """Itself, with the order of its times (`ranked`, `begins`) known already."""
+        self.__dict__.update(order)
         return self
 
     def _with(self, **changes: Any) -> TimeToEvent:
-        """A copy with the same times."""
-        made = replace(self, **changes)
-        return made._sharing(self.__dict__["ranked"]) if "ranked" in self.__dict__ else made
+        """A copy with the same times and entries."""
+        known = {name: self.__dict__[name] for name in ("ranked", "begins") if name in self.__dict__}
+        return replace(self, **changes)._knowing(**known)
 
-    @property
+    @cached_property
     def continued(self) -> np.ndarray:
         """True for a row that the same patient's next row carries on: not a censoring."""
         carried = np.zeros(len(self.time), dtype=bool)
-        if self.id is not None:
+        if self.id is not None and self.n < len(self.time):
             order = np.lexsort((self.time, self.id))
             same = self.id[order][1:] == self.id[order][:-1]
             joined = self.start[order][1:] == self.time[order][:-1]
@@ -158,8 +163,9 @@ class TimeToEvent:
     @property
     def counts(self) -> dict[str, int]:
         """Events of each kind and censorings: `{"Liver": 3, "Death": 2, "censored": 5}`."""
-        found = {name: int(np.sum(self.state == k)) for k, name in enumerate(self.states, start=1)}
-        return {**found, "censored": int(np.sum((self.state == 0) & ~self.continued))}
+        found = np.bincount(self.state, minlength=len(self.states) + 1).tolist()
+        carried = 0 if self.id is None else int(self.continued.sum())
+        return {**dict(zip(self.states, found[1:], strict=True)), "censored": found[0] - carried}
 
     def code(self, cause: str) -> int:
         """The number of an event's name in `state`."""
@@ -195,27 +201,37 @@ class TimeToEvent:
 
     def take(self, chosen: np.ndarray) -> TimeToEvent:
         """The rows that a boolean array, or an array of positions, chooses."""
-        if not len(self.time[chosen]):
+        time = self.time[chosen]
+        if not len(time):
             raise EndpointError("No patients are left.")
-        return replace(self, time=self.time[chosen], state=self.state[chosen], index=self.index[chosen],
-                       entry=None if self.entry is None else self.entry[chosen],
-                       id=None if self.id is None else self.id[chosen])  # fmt: skip
+        taken = replace(self, time=time, state=self.state[chosen], index=self.index[chosen],
+                        entry=None if self.entry is None else self.entry[chosen],
+                        id=None if self.id is None else self.id[chosen])  # fmt: skip
+        return taken._knowing(ranked=self.ranked.take(chosen))
 
     def align(self, values: Any, name: str) -> np.ndarray:
         """Values for these rows: a Series or one-column frame by its index (it may have more rows), an array by its length."""
+        return np.asarray(self._aligned(values, name))
+
+    def _aligned(self, values: Any, name: str) -> Any:
         if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
             values = values.iloc[:, 0]
         if isinstance(values, pd.Series):
-            if not values.index.is_unique:
+            if values.index is self.index or values.index.equals(self.index):
+                return values
+            if not _is_unique(values.index):
                 raise EndpointError(f"{name}: its index has duplicates and can't be aligned.")
             if self.index.name == "row" and isinstance(values.index, pd.RangeIndex) and values.index.start == 0:
                 raise EndpointError(f"{name} is numbered from 0, and a cohort's patients by their spreadsheet row, from 2: the two would be "
                                     "misaligned. Use cohort[column], or give it the index of cohort.frame.")  # fmt: skip
-            absent = ~self.index.isin(values.index)
+            places = values.index.get_indexer(self.index)
+            absent = places < 0
             if absent.any():
                 raise EndpointError(f"{name} has no value for {_rows(self.index, absent)}: it must have the same index "
                                     "as the times (it may have more rows, never fewer).")  # fmt: skip
-            return np.asarray(values.reindex(self.index))
+            return values.iloc[places]
+        if isinstance(values, pd.Categorical) and len(values) == len(self.time):
+            return values
         array = np.asarray(values)
         if array.ndim != 1 or len(array) != len(self.time):
             raise EndpointError(f"{name} must be a Series with the index of the times, or one value for each of the "
@@ -226,14 +242,15 @@ class TimeToEvent:
         """Group numbers and group names (the text of each level, sorted); one unnamed group without `by`."""
         if by is None:
             return np.zeros(len(self.time), dtype=np.int64), ()
-        values = pd.Series(self.align(by, name), dtype=object)
-        missing = values.isna().to_numpy()
+        codes, levels = pd.factorize(self._aligned(by, name))
+        missing = codes < 0
         if missing.any():
             raise EndpointError(f"{name} is missing in {_rows(self.index, missing)}: leave these patients out first, "
                                 'with a reason (cohort.where(..., because="...")), or give them a level.')  # fmt: skip
-        text = np.array([level_text(value) for value in values], dtype=object)
-        levels, codes = np.unique(text.astype(str), return_inverse=True)
-        return codes.astype(np.int64), tuple(str(level) for level in levels)
+        texts = [level_text(level) for level in pd.Index(levels)]
+        names = sorted(set(texts))
+        place = {text: number for number, text in enumerate(names)}
+        return np.array([place[text] for text in texts], dtype=np.int64)[codes], tuple(names)
 
     def single(self, verb: str) -> np.ndarray:
         """The event indicator, where only one kind of event makes sense; refuses competing events."""
@@ -275,60 +292,54 @@ def require_times(tte: object, verb: str) -> None:
                             "frame make one with TimeToEvent.from_frame(frame, time=..., state=..., states=[...]).")  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """Times as whole numbers: `distinct[number[i]]` is the time of row i, and `distinct` is sorted."""
-
-    distinct: np.ndarray  # (T,)
-    number: np.ndarray  # (n,) of int64
-
-
-def rank(time: np.ndarray) -> Ranked:
-    """Sort times once: by counting where they are whole numbers (days), else by comparing."""
-    n = len(time)
-    if n and time.min() >= 0 and time.max() < max(4 * n, 1000):
-        whole = time.astype(np.int64)
-        if (whole == time).all():
-            there = np.bincount(whole) > 0
-            return Ranked(np.flatnonzero(there).astype(float), (np.cumsum(there) - 1)[whole])
-    order = np.argsort(time)
-    ordered = time[order]
-    new = np.ones(n, dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    number = np.empty(n, dtype=np.int64)
-    number[order] = np.cumsum(new) - 1
-    return Ranked(ordered[new], number)
-
-
-SAME_TIME = float(np.sqrt(np.finfo(float).eps))
-
-
 def _joined(
     times: np.ndarray, entries: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None, Ranked | None]:
-    """Times that differ by rounding only become one; everything else stays as it is. And the order of the times, if found."""
-    ranked = rank(times if entries is None else np.concatenate([times, entries]))
-    known = ranked.distinct
-    gap = np.diff(known)
-    same = (gap <= SAME_TIME) | (gap <= SAME_TIME * np.abs(known).mean())
-    if not same.any():
-        return times, entries, ranked if entries is None else None
-    cuts = known[np.concatenate([[True], ~same])]
-    joined = cuts[np.searchsorted(cuts, known, side="right") - 1][ranked.number]
-    return joined[: len(times)], None if entries is None else joined[len(times) :], None
+) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """Times that differ by rounding only become one, in place; everything else stays as it is. And what is known of their order."""
+    if entries is None:
+        ranked = rank(times, join=True)
+        ranked.join(times)
+        return times, None, {"ranked": ranked}
+    both = rank(np.concatenate([times, entries]), join=True)
+    number, entered = both.number[: len(times)], both.number[len(times) :]
+    exits = np.bincount(number, minlength=len(both.distinct)) > 0
+    passed = np.cumsum(exits)
+    order = {"ranked": Ranked(both.distinct[exits], passed[number] - 1), "begins": passed[entered]}
+    return both.distinct[number], both.distinct[entered], order
 
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:
-    if not (pd.api.types.is_numeric_dtype(column) or column.dtype == object):
+    kind = getattr(column.dtype, "kind", "") if isinstance(column.dtype, np.dtype) else ""
+    if kind and kind in "fiub":
+        values = column.to_numpy().astype(float)  # a copy: the frame may change later
+    elif pd.api.types.is_numeric_dtype(column) or column.dtype == object:
+        try:
+            values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
+        except (TypeError, ValueError):
+            raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}.') from None
+    else:
         raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}. Dates become times with cohort.endpoint(name), '
                             "or as (end - start).dt.days / 30.4375.")  # fmt: skip
-    try:
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError):
-        raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}.') from None
-    _refuse(~np.isfinite(values), column.index, f'Column "{name}" is missing or infinite',
-            "Correct them, or leave these rows out with a reason.")  # fmt: skip
+    known = np.isfinite(values)
+    if not known.all():
+        _refuse(~known, column.index, f'Column "{name}" is missing or infinite', "Correct them, or leave these rows out with a reason.")
     return values
+
+
+def _states(column: pd.Series, name: str, names: tuple[str, ...]) -> np.ndarray:
+    whole = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub"
+    values = column.to_numpy() if whole else _numbers(column, name)
+    codes = values.astype(np.int64)
+    if codes.min() < 0 or codes.max() > len(names) or not (whole or (codes == values).all()):
+        unknown = (codes != values) | (codes < 0) | (codes > len(names))
+        raise EndpointError(f'Column "{name}" has states other than 0 (censored) to {len(names)} ({names[-1]}) '
+                            f"in {_rows(column.index, unknown)}.")  # fmt: skip
+    return codes
+
+
+def _is_unique(index: pd.Index) -> bool:
+    """Without a table of all labels where they are in order, as they mostly are."""
+    return bool((index.is_monotonic_increasing and index.is_unique) or index.is_unique)
 
 
 def _refuse(wrong: np.ndarray, index: pd.Index, what: str, cure: str) -> None:
