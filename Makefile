@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: demo test test-slow lint types figures reference constraints clean help
+.PHONY: bench demo test test-slow lint types figures reference constraints clean help
 
 help:
 	@echo "make demo        the demonstration report, in build/demo/index.html"
 	@echo "make test        all tests, as CI runs them"
 	@echo "make figures     run scripts/*.py, which draw figures/"
+	@echo "make bench       speed and memory beside R and the Python packages (25 minutes; needs R, survival, cmprsk)"
 	@echo "make test-slow   the long simulations"
 	@echo "make reference   let R compute the reference values again (needs R, survival, cmprsk)"
 
@@ -25,6 +26,9 @@ demo: $(READY)
 
 test: lint types
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" --doctest-modules src tests
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m slow tests

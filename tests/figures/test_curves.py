@@ -10,10 +10,10 @@ import pytest
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
 from haip_outcomes.figures.style import save_figure
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
-from haip_outcomes.survival.comparisons import logrank
-from haip_outcomes.survival.gray_test import gray
-from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.survival.comparing.comparisons import logrank
+from haip_outcomes.survival.comparing.gray_test import gray
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 

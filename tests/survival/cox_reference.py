@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.subdistribution import fine_gray
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.subdistribution.regression import fine_gray
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

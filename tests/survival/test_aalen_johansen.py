@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from test_counts import cut
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
 from haip_outcomes.survival.counts import risk_sets
-from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
 
 JACKKNIFE = "infinitesimal-jackknife"
 STATES = ("Progression", "Death")

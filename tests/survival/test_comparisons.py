@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from statsmodels.duration.survfunc import survdiff
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.comparisons import logrank
+from haip_outcomes.survival.comparing.comparisons import logrank
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 STATES = ("Progression", "Death")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError, SeparationError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.partial_likelihood import likelihood, sorted_times
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.hazards.partial_likelihood import likelihood, sorted_times
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 # ------------------------------------------------------------------ R, survival 3.5-3, run to convergence

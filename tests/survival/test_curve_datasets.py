@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from curves_reference import assert_close, data, hand, reference, times
 
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
-from haip_outcomes.survival.kaplan_meier import follow_up, survival_curve
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import follow_up, survival_curve
 
 JACKKNIFE = "infinitesimal-jackknife"
 KINDS = ("plain", "log", "log-log", "logit", "arcsine")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError
-from haip_outcomes.survival.design_matrix import BLOCK, design, refuse_collinear
-from haip_outcomes.survival.splines import spline
+from haip_outcomes.survival.covariates.design_matrix import BLOCK, design, refuse_collinear
+from haip_outcomes.survival.covariates.splines import spline
 
 
 def patients():

@@ -6,10 +6,10 @@ import pytest
 from cox_reference import MODELS, assert_close, fitted, table
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.diagnostics import events_per_term, proportional_hazards
-from haip_outcomes.survival.partial_likelihood import likelihood, sorted_times
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.hazards.diagnostics import events_per_term, proportional_hazards
+from haip_outcomes.survival.hazards.partial_likelihood import likelihood, sorted_times
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 CASES = [(name, transform) for name, model in MODELS.items() for transform in model["zph"]]

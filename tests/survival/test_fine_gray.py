@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError, HaipError, SeparationError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.diagnostics import proportional_hazards
-from haip_outcomes.survival.subdistribution import fine_gray
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.hazards.diagnostics import proportional_hazards
+from haip_outcomes.survival.subdistribution.regression import fine_gray
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 CRR = [name for name, model in MODELS.items() if model["se"] == "crr"]

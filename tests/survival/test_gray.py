@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival import gray_test
-from haip_outcomes.survival.comparisons import logrank
-from haip_outcomes.survival.gray_test import gray
+from haip_outcomes.survival.comparing import gray_test
+from haip_outcomes.survival.comparing.comparisons import logrank
+from haip_outcomes.survival.comparing.gray_test import gray
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 STATES = ("Progression", "Death")

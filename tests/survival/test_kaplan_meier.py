@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_counts import cut
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
-from haip_outcomes.survival.kaplan_meier import follow_up, survival_curve
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import follow_up, survival_curve
 
 COLUMNS = ["time", "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_censor"]
 PROBS = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from test_counts import cut
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
-from haip_outcomes.survival.kaplan_meier import follow_up, survival_curve
-from haip_outcomes.survival.mean_survival import restricted_mean
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import follow_up, survival_curve
+from haip_outcomes.survival.curves.mean_survival import restricted_mean
 
 
 def curves():

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError, HaipError, SeparationError
-from haip_outcomes.survival import resampling
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
 from haip_outcomes.survival.agreement import concordance
-from haip_outcomes.survival.bootstrap_intervals import bca, percentile, quantiles
-from haip_outcomes.survival.cox_batch import cox_batch
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.draws import Units, units_of
-from haip_outcomes.survival.kaplan_meier import survival_curve
-from haip_outcomes.survival.resampling import bootstrap
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.resampling import bootstrapping as resampling
+from haip_outcomes.survival.resampling.bootstrap_intervals import bca, percentile, quantiles
+from haip_outcomes.survival.resampling.bootstrapping import bootstrap
+from haip_outcomes.survival.resampling.cox_batch import cox_batch
+from haip_outcomes.survival.resampling.draws import Units, units_of
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

@@ -29,7 +29,7 @@ def test_curves_do_not_wait_for_compiled_kernels():
     code = """
 import sys
 import haip_outcomes as haip, pandas as pd
-from haip_outcomes.survival.mean_survival import restricted_mean
+from haip_outcomes.survival.curves.mean_survival import restricted_mean
 frame = pd.DataFrame({"t": [1, 2, 3.5, 4], "s": [1, 0, 1, 2]})
 tte = haip.TimeToEvent.from_frame(frame, time="t", state="s", states=["Liver", "Death"])
 haip.survival_curve(tte.only("Liver"), weights=[1, 0.5, 1, 2]).median()

@@ -6,8 +6,8 @@ import pytest
 from cox_reference import MODELS, assert_close, fitted, table
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 ASKED = [name for name in MODELS if MODELS[name]["cause"] is None and "extreme" not in name]

@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design, refuse_collinear
-from haip_outcomes.survival.splines import place_knots, spline, spline_columns
+from haip_outcomes.survival.covariates.design_matrix import design, refuse_collinear
+from haip_outcomes.survival.covariates.splines import place_knots, spline, spline_columns
+from haip_outcomes.survival.hazards.cox_regression import cox
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

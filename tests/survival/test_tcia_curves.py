@@ -7,7 +7,7 @@ import pytest
 from curves_reference import assert_close, reference
 
 import haip_outcomes as haip
-from haip_outcomes.survival.mean_survival import restricted_mean
+from haip_outcomes.survival.curves.mean_survival import restricted_mean
 
 AT = [6, 12, 24, 36, 60, 96, 120]
 

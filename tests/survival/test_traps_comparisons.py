@@ -10,8 +10,8 @@ from comparisons_reference import CASES, asked
 from curves_reference import assert_close, data, hand, times
 
 from haip_outcomes.errors import EndpointError
-from haip_outcomes.survival.comparisons import logrank
-from haip_outcomes.survival.gray_test import gray
+from haip_outcomes.survival.comparing.comparisons import logrank
+from haip_outcomes.survival.comparing.gray_test import gray
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 R = {case["name"]: case for case in CASES}

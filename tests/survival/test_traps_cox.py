@@ -9,9 +9,9 @@ import pytest
 from cox_reference import MODELS, assert_close, fitted, table
 
 from haip_outcomes.errors import EndpointError, FitError, SeparationError
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.diagnostics import proportional_hazards
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.hazards.diagnostics import proportional_hazards
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from curves_reference import assert_close, data, hand, reference, times
 
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
 from haip_outcomes.survival.counts import at_risk_table
-from haip_outcomes.survival.kaplan_meier import survival_curve
-from haip_outcomes.survival.mean_survival import restricted_mean
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
+from haip_outcomes.survival.curves.mean_survival import restricted_mean
 
 STATES = ("Progression", "Death")
 

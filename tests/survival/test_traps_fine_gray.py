@@ -7,8 +7,8 @@ from cox_reference import assert_close
 from fine_gray_reference import MODELS, fitted, table
 
 from haip_outcomes.errors import FitError
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.subdistribution import fine_gray
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.subdistribution.regression import fine_gray
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 

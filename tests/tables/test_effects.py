@@ -10,8 +10,8 @@ import haip_outcomes as haip
 from haip_outcomes.errors import HaipError
 from haip_outcomes.figures.forest import plot_comparisons, plot_forest
 from haip_outcomes.programme.safety_and_delivery import Proportions
-from haip_outcomes.survival.aalen_johansen import cumulative_incidence
-from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
 from haip_outcomes.survival.time_to_event import TimeToEvent
 from haip_outcomes.tables.comparisons import comparison_table, title_of, value_text
 from haip_outcomes.tables.effects import effects_frame, effects_table

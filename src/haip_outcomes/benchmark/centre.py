@@ -13,11 +13,11 @@ from haip_outcomes.benchmark.published_figure import z_of
 from haip_outcomes.benchmark.uncertainty import Contrast, Side, wilson
 from haip_outcomes.errors import EndpointError, HaipError
 from haip_outcomes.programme.safety_and_delivery import Count, median_limits
-from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
 from haip_outcomes.survival.counts import at_risk_table
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import design
-from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.survival.covariates.design_matrix import design
+from haip_outcomes.survival.curves.aalen_johansen import CumulativeIncidence, cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
+from haip_outcomes.survival.hazards.cox_regression import cox
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 AT_RISK = 5

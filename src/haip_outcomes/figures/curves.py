@@ -23,9 +23,9 @@ from haip_outcomes.figures.steps import (
 )
 from haip_outcomes.figures.style import Drawing, drawing_style
 from haip_outcomes.formatting import listed, number, p_value
-from haip_outcomes.survival.aalen_johansen import CumulativeIncidence
 from haip_outcomes.survival.counts import RiskSets, at_risk_table
-from haip_outcomes.survival.kaplan_meier import SurvivalCurve
+from haip_outcomes.survival.curves.aalen_johansen import CumulativeIncidence
+from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve
 from haip_outcomes.survival.results import TestResult
 from haip_outcomes.tables.table import slug
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, FitError, did_you_mean
 from haip_outcomes.formatting import interval, listed, p_value, plural
-from haip_outcomes.survival.cox_regression import cox
-from haip_outcomes.survival.design_matrix import Design, covariate, design
-from haip_outcomes.survival.diagnostics import proportional_hazards
-from haip_outcomes.survival.hazard_fit import HazardFit
+from haip_outcomes.survival.covariates.design_matrix import Design, covariate, design
+from haip_outcomes.survival.hazards.cox_regression import cox
+from haip_outcomes.survival.hazards.diagnostics import proportional_hazards
+from haip_outcomes.survival.hazards.hazard_fit import HazardFit
 from haip_outcomes.survival.results import shown_as_html
 from haip_outcomes.survival.time_to_event import TimeToEvent, level_text
 

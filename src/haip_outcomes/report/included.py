@@ -8,7 +8,7 @@ from haip_outcomes.formatting import count, listed, median
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.words import by_setting, setting_title, small
-from haip_outcomes.survival.kaplan_meier import follow_up
+from haip_outcomes.survival.curves.kaplan_meier import follow_up
 from haip_outcomes.tables.baseline import baseline_frame, baseline_table
 from haip_outcomes.tables.table import Table
 

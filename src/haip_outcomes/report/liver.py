@@ -14,9 +14,9 @@ from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
 from haip_outcomes.report.nested import nested
 from haip_outcomes.report.words import by_setting, months, rows_of, small, test_words
-from haip_outcomes.survival.aalen_johansen import CumulativeIncidence, cumulative_incidence
-from haip_outcomes.survival.gray_test import gray
-from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
+from haip_outcomes.survival.comparing.gray_test import gray
+from haip_outcomes.survival.curves.aalen_johansen import CumulativeIncidence, cumulative_incidence
+from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve, survival_curve
 from haip_outcomes.survival.time_to_event import TimeToEvent
 from haip_outcomes.tables.outcomes import answered, incidence_table
 from haip_outcomes.tables.table import Table

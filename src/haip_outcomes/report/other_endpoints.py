@@ -10,7 +10,7 @@ from haip_outcomes.report.literature import beside
 from haip_outcomes.report.liver import incidence_of, record_incidence
 from haip_outcomes.report.overall_survival import record_curve
 from haip_outcomes.report.words import by_setting, small
-from haip_outcomes.survival.kaplan_meier import survival_curve
+from haip_outcomes.survival.curves.kaplan_meier import survival_curve
 from haip_outcomes.tables.outcomes import incidence_table, survival_table
 
 ELSEWHERE = ("os", "liver", "first_site", "hepatic_pfs")

@@ -14,9 +14,9 @@ from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
 from haip_outcomes.report.nested import nested
 from haip_outcomes.report.words import by_setting, k_of_n, months, small, test_words
-from haip_outcomes.survival.comparisons import logrank
-from haip_outcomes.survival.kaplan_meier import SurvivalCurve, survival_curve
-from haip_outcomes.survival.mean_survival import restricted_mean
+from haip_outcomes.survival.comparing.comparisons import logrank
+from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve, survival_curve
+from haip_outcomes.survival.curves.mean_survival import restricted_mean
 from haip_outcomes.tables.outcomes import answered, survival_table
 from haip_outcomes.tables.table import Table
 

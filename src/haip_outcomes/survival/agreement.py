@@ -10,7 +10,7 @@ import pandas as pd
 
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import interval, plural
-from haip_outcomes.survival.kaplan_meier import critical_value
+from haip_outcomes.survival.curves.kaplan_meier import critical_value
 from haip_outcomes.survival.pairs_kernel import censoring_weights, pairs
 from haip_outcomes.survival.results import in_order, shown_as_html
 from haip_outcomes.survival.time_to_event import Ranked, TimeToEvent, rank, require_times
@@ -262,6 +262,7 @@ def count_pairs(
     times = rank(time) if ranked is None else ranked
     levels_of = rank(marker)
     level, n_levels, n_moments = levels_of.number, len(levels_of.distinct), 2 * len(times.distinct)
+    del levels_of
     moment = 2 * times.number + ~event  # as the kernel says: 2r is an event, 2r + 1 a censoring or an entry
     if weighting == "uno":
         time_weight = censoring_weights(moment, stratum, weight, n_moments, n_strata)

@@ -305,7 +305,9 @@ def _checked_weights(tte: TimeToEvent, weights: Any) -> np.ndarray | None:
     except (TypeError, ValueError):
         raise EndpointError("weights must be numbers, one for each row.") from None
     wrong = ~np.isfinite(values) | (values < 0)
-    if wrong.any() or not (values > 0).any():
-        raise EndpointError(f"weights must be at or above zero, not missing, and not all zero; {int(wrong.sum())} of "
+    if not wrong.any() and not (values > 0).any():
+        raise EndpointError("All weights are zero: weights must be positive for somebody.")
+    if wrong.any():
+        raise EndpointError(f"weights must be at or above zero and not missing; {int(wrong.sum())} of "
                             f"{len(values)} are not. Leave rows without a weight out first, with a reason.")  # fmt: skip
     return values

@@ -38,12 +38,15 @@ def pairs(
         by_level = sorted_by(stratum, n_strata, by_level)
         by_both = by_level if n_levels <= n_moments else sorted_by(stratum, n_strata, by_both)
     found = np.zeros((len(moment), 3))
+    ties = usable(by_moment, stratum, stratum, moment, weight, time_weight, found, 1)
+    by_moment = by_both  # what is not needed any more is let go: this is where most memory is in use
+    ties_both = usable(by_level, stratum, level, moment, weight, time_weight, found, 2)
+    by_level = by_both
     if n_levels <= n_moments:
         concordant(by_both, level, moment, stratum, weight, time_weight, found)
     else:  # the same from the last moment and the highest marker
-        concordant(by_both[::-1].copy(), moment, n_levels - level, stratum, weight, time_weight, found)
-    ties = usable(by_moment, stratum, stratum, moment, weight, time_weight, found, 1)
-    ties_both = usable(by_level, stratum, level, moment, weight, time_weight, found, 2)
+        by_both = by_both[::-1].copy()
+        concordant(by_both, moment, n_levels - level, stratum, weight, time_weight, found)
     for i in range(len(moment)):
         found[i, 1] -= found[i, 0] + found[i, 2]
     return found, ties, ties_both

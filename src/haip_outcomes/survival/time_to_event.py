@@ -78,6 +78,10 @@ class TimeToEvent:
         >>> TimeToEvent.from_frame(lung, time="months", state="status", states=["Liver", "Death"])
         TimeToEvent: 3 patients; Liver 1, Death 1, censored 1; months
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise EndpointError(f"from_frame takes a data frame, and this is a {type(frame).__name__}: make it a pandas DataFrame first.")
+        if states is None:
+            raise EndpointError('states must be a list of the events\' names, such as ["Death"]; got None.')
         if isinstance(states, str):
             raise EndpointError(f'states must be a list of names; write states=["{states}"].')
         names = tuple(str(name) for name in states)
@@ -86,6 +90,8 @@ class TimeToEvent:
         for column in (time, state, entry, id):
             if column is not None and column not in frame.columns:
                 raise EndpointError(f'There is no column "{column}". {did_you_mean(column, map(str, frame.columns))}')
+            if column is not None and isinstance(frame[column], pd.DataFrame):
+                raise EndpointError(f'There are several columns "{column}" (as a merge leaves them): rename or drop all but one.')
         if not len(frame):
             raise EndpointError("There are no patients: the data frame has no rows.")
         if not _is_unique(frame.index):
@@ -233,6 +239,8 @@ class TimeToEvent:
         if isinstance(values, pd.Categorical) and len(values) == len(self.time):
             return values
         array = np.asarray(values)
+        if isinstance(values, (list, tuple)) and array.ndim == 1:
+            array = np.asarray(pd.Series(list(values), dtype=object))  # numpy would make the text "nan" of what is missing
         if array.ndim != 1 or len(array) != len(self.time):
             raise EndpointError(f"{name} must be a Series with the index of the times, or one value for each of the "
                                 f"{len(self.time)} rows; its shape is {array.shape}.")  # fmt: skip
@@ -316,7 +324,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
         try:
             values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
         except (TypeError, ValueError):
-            raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}.') from None
+            raise EndpointError(f'Column "{name}" must hold numbers, and some of its values are text: pd.to_numeric(frame["{name}"]) shows which.') from None
     else:
         raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}. Dates become times with cohort.endpoint(name), '
                             "or as (end - start).dt.days / 30.4375.")  # fmt: skip
@@ -329,11 +337,11 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
 def _states(column: pd.Series, name: str, names: tuple[str, ...]) -> np.ndarray:
     whole = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub"
     values = column.to_numpy() if whole else _numbers(column, name)
-    codes = values.astype(np.int64)
+    codes = np.clip(values, -1, len(names) + 1).astype(np.int64)
     if codes.min() < 0 or codes.max() > len(names) or not (whole or (codes == values).all()):
         unknown = (codes != values) | (codes < 0) | (codes > len(names))
         raise EndpointError(f'Column "{name}" has states other than 0 (censored) to {len(names)} ({names[-1]}) '
-                            f"in {_rows(column.index, unknown)}.")  # fmt: skip
+                            f"in {_rows(column.index, unknown)}. Recode them, name more states, or leave these rows out with a reason.")  # fmt: skip
     return codes
 
 

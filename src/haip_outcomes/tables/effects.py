@@ -13,7 +13,7 @@ from haip_outcomes.tables.table import Table
 
 if TYPE_CHECKING:
     from haip_outcomes.prognosis.factor_models import Factors
-    from haip_outcomes.survival.hazard_fit import HazardFit
+    from haip_outcomes.survival.hazards.hazard_fit import HazardFit
 
 MODELS = ("univariable", "multivariable")
 

@@ -12,8 +12,8 @@ from haip_outcomes.tables.table import Table, slug
 
 if TYPE_CHECKING:
     from haip_outcomes.programme.safety_and_delivery import Proportions
-    from haip_outcomes.survival.aalen_johansen import CumulativeIncidence
-    from haip_outcomes.survival.kaplan_meier import SurvivalCurve
+    from haip_outcomes.survival.curves.aalen_johansen import CumulativeIncidence
+    from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve
 
 _NOBODY = "-: nobody was followed that long."
 

@@ -1,0 +1,1 @@
+"""Columns of a frame as the matrix of a regression."""

@@ -1,0 +1,1 @@
+"""Survival and cumulative incidence over time."""

@@ -1,0 +1,1 @@
+"""Cox's regression and what is made from it."""

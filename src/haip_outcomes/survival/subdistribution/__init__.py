@@ -1,0 +1,1 @@
+"""Fine and Gray's regression."""
