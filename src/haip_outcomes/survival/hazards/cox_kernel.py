@@ -246,15 +246,15 @@ def solve(matrix, vector, factor, solution):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def newton(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, score, information, steps, tolerance):  # type: ignore[no-untyped-def]
+def newton(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, value, score, information, steps, tolerance):  # type: ignore[no-untyped-def]
     """At most so many Newton steps with step-halving from b, which moves: how it ended, steps, log-likelihood, last step.
 
-    It has converged when the square of a step, in standard errors, is below the tolerance (the error after it is of the order of
-    the step's square), or below 1e-12 and no longer shrinking, which is rounding. Score and information are those at the new b.
+    Value, score and information are those at b, and at the end those at the new b. It has converged when the square of a step, in
+    standard errors, is below the tolerance (it is taken, and nothing evaluated anew: all else moves by less), or below 1e-12 and no
+    longer shrinking, which is rounding.
     """
     n, p = x.shape
     risk, step, trial, factor = np.empty(n), np.zeros(p), np.empty(p), np.zeros((p, p))
-    value = one_pass(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, efron, b, risk, score, information)
     before = np.inf
     for iteration in range(1, steps + 1):
         if not solve(information, score, factor, step):
@@ -262,6 +262,11 @@ def newton(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, ef
         gain = 0.0  # the squared length of the step in standard errors
         for j in range(p):
             gain += score[j] * step[j]
+        if abs(gain) < tolerance or (abs(gain) < 1e-12 and abs(gain) > before / 4):
+            for j in range(p):
+                b[j] += step[j]
+            return CONVERGED, iteration, value, step
+        before = abs(gain)
         accepted = False
         for _ in range(40):
             for j in range(p):
@@ -280,9 +285,6 @@ def newton(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, ef
         for j in range(p):
             b[j] = trial[j]
         value = new
-        if abs(gain) < tolerance or (abs(gain) < 1e-12 and abs(gain) > before / 4):
-            return CONVERGED, iteration, value, step
-        before = abs(gain)
     return MOVING, steps, value, step
 
 

@@ -51,10 +51,11 @@ def maximise(rows: Blocks, ties: str, made: Design) -> Maximum:
         turn = np.linalg.inv(np.linalg.cholesky(information)).T
         rows = replace(rows, x=np.ascontiguousarray(rows.x @ turn))
         score_test = float(np.sum((turn.T @ score) ** 2))
-    ended, iterations = cox_kernel.MOVING, 0
+        cox_kernel.one_pass(*rows.arguments, efron, b, np.empty(len(rows.x)), score, information)
+    ended, iterations, value = cox_kernel.MOVING, 0, null
     while ended == cox_kernel.MOVING and iterations < 100:
         some = 8 if iterations == 0 else 4  # a fit that has a maximum has it by then; else look now and then why not
-        ended, steps, value, step = cox_kernel.newton(*rows.arguments, efron, b, score, information, some, PRECISION)
+        ended, steps, value, step = cox_kernel.newton(*rows.arguments, efron, b, value, score, information, some, PRECISION)
         iterations += steps
         if ended == cox_kernel.MOVING:
             _refuse_monotone(rows, step, turn, made, iterations)
