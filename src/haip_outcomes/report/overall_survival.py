@@ -30,9 +30,9 @@ def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict
     for setting, part, title in by_setting(cohort):
         chapter.heading(title)
         with chapter.attempt("overall survival", setting):
-            whole = _curve(part, setting, title, chapter)
-            splits: dict[str, Table] = {}
             notes: list[str] = []
+            whole = _curve(part, setting, title, notes, chapter)
+            splits: dict[str, Table] = {}
             for group in part.plan.analysis.groups:
                 with chapter.attempt(f"overall survival by {small(part.plan.label(group))}", setting):
                     _by_group(part, group, setting, splits, notes, chapter)
@@ -42,7 +42,7 @@ def overall_survival(cohort: Cohort, comparison: Comparison | None, counts: dict
     return chapter
 
 
-def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> Table:
+def _curve(part: Cohort, setting: str, title: str, notes: list[str], chapter: Chapter) -> Table:
     tte = part.endpoint("os")
     curve = survival_curve(tte)
     times = part.plan.analysis.times
@@ -53,18 +53,18 @@ def _curve(part: Cohort, setting: str, title: str, chapter: Chapter) -> Table:
     chapter.headline(title, f"Median overall survival, {since}", median(middle["estimate"], middle["conf_low"], middle["conf_high"]))
     row = last_supported(curve.at(list(times)), len(part))
     if row is not None:
-        _mean(curve, float(row["time"]), setting, chapter)
+        _mean(curve, float(row["time"]), setting, notes, chapter)
         chapter.headline(title, f"Alive at {months(row['time'])} {curve.unit}", percent(row["estimate"], row["conf_low"], row["conf_high"]))
     return survival_table(curve, times)
 
 
-def _mean(curve: SurvivalCurve, horizon: float, setting: str, chapter: Chapter) -> None:
+def _mean(curve: SurvivalCurve, horizon: float, setting: str, notes: list[str], chapter: Chapter) -> None:
     """Mean survival up to the last planned time that the data support: it has an interval also when no median is reached."""
     with chapter.attempt(f"restricted mean survival to {months(horizon)} {curve.unit}", setting):
         mean = restricted_mean(curve, horizon=horizon)
         one = mean.tidy().iloc[0]
-        chapter.say(f"Of the first {months(horizon)} {curve.unit} since {curve.time_zero}, patients lived "
-                    f"{interval(one['estimate'], one['conf_low'], one['conf_high'], 1)} on average (restricted mean, 95% CI).")  # fmt: skip
+        notes.append(f"Of the first {months(horizon)} {curve.unit}, patients lived {interval(one['estimate'], one['conf_low'], one['conf_high'], 1)} on average "
+                     "(restricted mean, 95% CI).")  # fmt: skip
         chapter.record(mean.tidy(), setting=setting, analysis=curve.label, quantity="restricted mean", unit=curve.unit, method=mean.method)
 
 
