@@ -13,7 +13,7 @@ help:
 	@echo "make figures     run scripts/*.py, which draw figures/"
 	@echo "make bench       speed and memory beside R and the Python packages (25 minutes; needs R, survival, cmprsk)"
 	@echo "make test-slow   the long simulations"
-	@echo "make reference   let R compute the reference values again (needs R, survival, cmprsk)"
+	@echo "make reference   let R compute the reference values again (needs R: see CONTRIBUTING.md)"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

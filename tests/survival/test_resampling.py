@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError, FitError, HaipError, SeparationError
 from haip_outcomes.survival.agreement import concordance
+from haip_outcomes.survival.comparing.comparisons import logrank
 from haip_outcomes.survival.covariates.design_matrix import design
 from haip_outcomes.survival.curves.aalen_johansen import cumulative_incidence
 from haip_outcomes.survival.curves.kaplan_meier import survival_curve
@@ -590,3 +591,21 @@ def test_coverage_of_a_log_hazard_ratio():
         held["Wald"] += wald["conf_low"] <= 0.5 <= wald["conf_high"]
     print(held)
     assert all(0.90 <= count / 500 <= 0.97 for count in held.values()), held
+
+
+def test_an_array_that_the_statistic_brings_along_is_refused():
+    """It would have the right length in every resample, and the wrong patients."""
+    frame = pd.DataFrame({"t": np.arange(1.0, 31), "e": np.tile([1, 0, 1], 10)})
+    tte = TimeToEvent.from_frame(frame, time="t", state="e", states=["Death"])
+    marker = np.sin(np.arange(30.0))
+    for method in ("percentile", "bca"):
+        with pytest.raises(EndpointError, match="pass them among the data"):
+            bootstrap(lambda t: concordance(t, marker).estimate, tte, replicates=20, method=method, rng=1)
+    assert np.isfinite(bootstrap(lambda t, m: concordance(t, m).estimate, tte, marker, replicates=50, method="percentile", rng=1).conf_low[0])
+
+
+def test_a_test_has_no_estimate():
+    frame = pd.DataFrame({"t": np.arange(1.0, 31), "e": 1, "g": np.tile(["a", "b"], 15)})
+    tte = TimeToEvent.from_frame(frame, time="t", state="e", states=["Death"])
+    with pytest.raises(EndpointError, match=r"return its \.statistic"):
+        bootstrap(lambda t, g: logrank(t, g), tte, frame["g"], replicates=10, rng=1)

@@ -219,7 +219,8 @@ class HazardFit:
         ----------
         frame : new patients (q rows) with the columns of the design's terms. times : in `unit`, T of them.
         strata : their strata, if the fit has some (n,); a column of the frame with the name of the strata is found by itself.
-        offset : likewise. conf_type : scale of the limits: "log-log" (of survival), "log", "logit", "arcsine" or "plain".
+        offset : likewise, a column of the offset's name or a value for each.
+        conf_type : scale of the limits: "log-log" (of survival), "log", "logit", "arcsine" or "plain".
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,8 +118,8 @@ def bootstrap(
     Parameters
     ----------
     statistic : a function of the data: `cox`, `functools.partial(cox, ties="breslow")`, `lambda t: survival_curve(t).at([12, 36])`. It
-        returns a number, an array, a Series or dict of numbers, a frame with a column `estimate`, or a result of this package (of
-        a regression the coefficients are taken, of others the estimates of `tidy()`). `cox` is fitted to many resamples at once.
+        returns a number, an array, a Series or dict of numbers, a frame with a column `estimate`, or a result of this package (of a test its
+        `.statistic`, of a regression the coefficients are taken, of others the estimates of `tidy()`). `cox` is fitted to many resamples at once.
     data : what it takes: times, designs, frames, Series, arrays. The rows of the first are resampled, and with them those of the
         others, by index or, for arrays, by place. What has a value a patient must come in here, or as a keyword of
         functools.partial: a resampled patient has a new label and, drawn twice, two.
@@ -169,8 +170,27 @@ def bootstrap(
     if not len(estimates):
         raise EndpointError("The statistic returned no numbers: there is nothing to find limits for.")
     work = Replication(lined, units, by_patient, estimates, _batch(lined, found))
+    _refuse_captured(work)
     part, without = replicated(work, streams, int(replicates), method == "bca", n_jobs, progress)
     return _result(found, estimates, part, without, units, method, conf_level, words)
+
+
+def _refuse_captured(work: Replication) -> None:
+    """An array inside the statistic has the right length in every resample, and the wrong patients: one patient less shows it."""
+    function = getattr(work.lined.statistic, "func", work.lined.statistic)
+    if work.batch is None and len(work.units) > 2 and _brings(function, work.lined.rows):
+        for _, why in work.without(np.array([0])).failures:
+            if "one value for each of the" in why:
+                raise EndpointError("The statistic brings along values of the patients themselves, which can't follow a resample: pass them among the "
+                                    f"data, as bootstrap(lambda t, marker: ..., tte, marker). With one patient less it says: {why}")  # fmt: skip
+
+
+def _brings(function: Any, rows: int) -> bool:
+    """Does a function use an array, from outside of it, that is as long as the data?"""
+    if not inspect.isfunction(function):
+        return False
+    used = inspect.getclosurevars(function)
+    return any(isinstance(value, (np.ndarray, list, tuple)) and len(value) == rows for value in (*used.nonlocals.values(), *used.globals.values()))
 
 
 def _streams(rng: int | np.random.Generator) -> np.random.SeedSequence:

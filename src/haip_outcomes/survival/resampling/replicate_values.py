@@ -49,6 +49,8 @@ def estimates_of(found: Any, columns: tuple[str, ...] | None = None) -> Estimate
     if not isinstance(found, (pd.DataFrame, pd.Series)) and hasattr(found, "tidy"):
         found = found.tidy()
     if isinstance(found, pd.DataFrame):
+        if "estimate" not in found.columns and "statistic" in found.columns:
+            raise EndpointError("The statistic returned a test, which has no estimate: return its .statistic.")
         if "estimate" not in found.columns:
             raise EndpointError('The statistic returned a frame without a column "estimate": give the numbers that name, or return them alone.')
         wanted = _identifying(found) if columns is None else [name for name in columns if name in found.columns]
