@@ -490,7 +490,7 @@ def test_numbers_do_not_depend_on_n_jobs_and_do_on_the_seed():
 
 
 def test_a_cluster_of_machines_gives_the_same_numbers():
-    distributed = pytest.importorskip("distributed")
+    import distributed
     import joblib
 
     frame, tte = cohort(60)

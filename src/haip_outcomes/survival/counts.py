@@ -114,8 +114,7 @@ class RiskSets:
         """Right-continuous steps at any times: of values at the times with events, (E, ...), the last one; `start` before the first."""
         passed = np.searchsorted(self.time, times, side="right")
         if not self.eventful.all():
-            passed = np.cumsum(np.append(0, self.eventful))[passed] if len(times) > 16 else np.array(
-                [np.count_nonzero(self.eventful[:k]) for k in passed])  # fmt: skip
+            passed = np.cumsum(np.append(0, self.eventful))[passed]
         found = values[np.maximum(passed - 1, 0)] if len(values) else np.full((len(times), *values.shape[1:]), start)
         found[passed == 0] = start
         return found
