@@ -1,5 +1,6 @@
 """Harrell's and Uno's concordance against R and scikit-survival, by hand, by brute force, and in what must not matter."""
 
+import bisect
 import json
 import math
 from functools import lru_cache
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.survival.agreement import concordance, count_pairs, standard_error
+from haip_outcomes.survival.pairs_kernel import pairs
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
@@ -230,6 +232,85 @@ def test_brute_force(seed, n, n_times, n_markers, kind, early):
         )
         moves.append(w[i] * difference / (2 * h))
     assert standard_error(found, w, None) == pytest.approx(math.sqrt(np.sum(np.square(moves))), abs=1e-7)
+
+
+def one_by_one(time, event, m):
+    """Each patient's concordant, discordant and tied pairs, of lists kept in order: no tree, no merging."""
+    found = np.zeros((len(time), 3))
+    order = np.argsort(time)
+    groups = np.split(order, np.flatnonzero(np.diff(time[order])) + 1)
+    later = []
+    for rows in reversed(groups):  # events against those who leave later, or are censored at the same time
+        for j in rows[~event[rows]]:
+            bisect.insort(later, m[j])
+        for i in rows[event[rows]]:
+            low, high = bisect.bisect_left(later, m[i]), bisect.bisect_right(later, m[i])
+            found[i] += low, len(later) - high, high - low
+        for j in rows[event[rows]]:
+            bisect.insort(later, m[j])
+    earlier = []
+    for rows in groups:  # and everybody against the events before
+        for asking in (True, False):  # those with an event at the time, and then those censored at it
+            for j in rows[event[rows] == asking]:
+                low, high = bisect.bisect_left(earlier, m[j]), bisect.bisect_right(earlier, m[j])
+                found[j] += len(earlier) - high, low, high - low
+            if asking:
+                for i in rows[event[rows]]:
+                    bisect.insort(earlier, m[i])
+    return found
+
+
+@pytest.mark.parametrize("n", [700, 3000, 40_000])  # 2, 3 and 4 layers of the tree, where no times are tied
+@pytest.mark.parametrize("ties", ["none", "markers", "times", "both"])
+@pytest.mark.parametrize("n_strata", [1, 3])
+def test_larger_than_a_node(n, ties, n_strata):
+    rng = np.random.default_rng([n, n_strata])
+    time, m = rng.exponential(10, n), rng.standard_normal(n)
+    time = np.round(time) if ties in ("times", "both") else time
+    m = np.round(m, 1) if ties in ("markers", "both") else m
+    event, strata = rng.random(n) < 0.5, rng.integers(0, n_strata, n)
+    found = count_pairs(None, time, event, m, strata=strata if n_strata > 1 else None)
+    by_lists = np.zeros((n, 3))
+    for s in range(n_strata):
+        own = strata == s
+        by_lists[own] = one_by_one(time[own], event[own], m[own])
+    assert np.array_equal(found.influence, by_lists)
+    assert counts(found)[:3] == (by_lists.sum(axis=0) / 2).tolist()
+    alike = pd.DataFrame({"s": strata, "t": time, "m": m})[event]
+    tied, tied_both = (
+        sum(k * (k - 1) / 2 for k in alike.groupby(by).size()) for by in (["s", "t"], ["s", "t", "m"])
+    )
+    assert counts(found)[3:] == [tied - tied_both, tied_both]
+    never = count_pairs(np.zeros(n), time + 1, event, m, strata=strata)  # entry before the first time is no entry
+    assert np.array_equal(never.influence, found.influence)
+
+
+@pytest.mark.parametrize("n_strata", [1, 40])
+def test_many_places_with_weights_and_entry(n_strata):
+    """Against all pairs, one event at a time."""
+    rng = np.random.default_rng(n_strata)
+    n = 2500
+    start = np.where(rng.random(n) < 0.4, rng.integers(0, 900, n), 0).astype(float)
+    time = start + rng.integers(1, 1500, n)
+    event, m, w = rng.random(n) < 0.4, np.round(rng.standard_normal(n), 2), rng.uniform(0.5, 2, n)
+    strata, horizon = rng.integers(0, n_strata, n), 1400.0
+    found = count_pairs(start, time, event, m, strata=strata, weights=w, horizon=horizon)
+    slow = np.zeros((n, 3))
+    for i in np.flatnonzero(event & (time <= horizon)):
+        later = (strata == strata[i]) & (start < time[i]) & ((time > time[i]) | ((time == time[i]) & ~event))
+        for column, pair in enumerate((m < m[i], m > m[i], m == m[i])):
+            slow[i, column] += w[later & pair].sum()
+            slow[later & pair, column] += w[i]
+    assert np.abs(found.influence - slow).max() < 1e-14 * slow.max()  # differences of sums: what is 0 is so but for rounding
+    assert_close(counts(found)[:3], w @ slow / 2, 1e-12)
+
+
+def test_a_subset_of_levels_with_ties():
+    """As many levels as points is not the same as no two alike: the levels may be those of a larger set."""
+    moment, level = np.array([0, 3, 2, 5]), np.array([1, 1, 3, 0])
+    found, _, _ = pairs(moment, level, np.zeros(4, dtype=np.int64), np.ones(4), np.array([1.0, 0, 1, 0]), 6, 4, 1)
+    # the event at 0, level 1: tied, below 3, above 0; the event at 2, level 3: above the two after it
+    assert found.tolist() == [[1, 1, 1], [1, 0, 1], [2, 1, 0], [2, 0, 0]]
 
 
 @settings(deadline=None, max_examples=25)

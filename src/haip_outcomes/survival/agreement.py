@@ -167,7 +167,7 @@ def concordance(
     event = tte.single("concordance")
     if horizon is not None:
         horizon = _checked(horizon, tte.unit)
-    late = int((tte.start > 0).sum())
+    late = 0 if tte.entry is None else int((tte.entry > 0).sum())
     if weighting == "uno" and late:
         raise EndpointError(
             f"Uno's weights need everybody followed from time zero, and {plural(late, 'row begins', 'rows begin')} later: then "
@@ -175,7 +175,7 @@ def concordance(
         )
     numbers = _numbers(tte, marker)
     groups, names = tte.groups(strata, "strata")
-    found = count_pairs(tte.start, tte.time, event, numbers, strata=groups if names else None,
+    found = count_pairs(tte.entry, tte.time, event, numbers, strata=groups if names else None,
                         weighting=weighting, horizon=horizon, ranked=tte.ranked)  # fmt: skip
     if not found.usable > 0:
         by_then = "" if horizon is None else f" by {horizon:g} {tte.unit}"
@@ -228,16 +228,16 @@ def standard_error(found: Pairs, weights: np.ndarray, cluster: np.ndarray | None
     """The infinitesimal jackknife standard error of C, rows of one cluster added before squaring."""
     if not found.usable > 0:
         return float("nan")
-    concordant, discordant, tied = found.influence.T
     somers = 2 * found.c - 1
-    moved = weights * (concordant - discordant - somers * (concordant + discordant + tied)) / found.usable
+    moved: np.ndarray = found.influence @ (np.array([1.0, -1.0, 0.0]) - somers)  # concordant - discordant - D (all three)
+    moved *= weights / found.usable
     if cluster is not None:
         moved = np.bincount(pd.factorize(cluster)[0], weights=moved)
     return float(np.sqrt(np.sum(moved**2)) / 2)
 
 
 def count_pairs(
-    start: np.ndarray,
+    start: np.ndarray | None,
     time: np.ndarray,
     event: np.ndarray,
     marker: np.ndarray,
@@ -250,8 +250,8 @@ def count_pairs(
 ) -> Pairs:
     """Count the usable pairs of arrays (n,) within strata; see `concordance` for which pairs those are.
 
-    weights: of the rows; a pair has the product of its two, and of the event's w_i. Uno's weights are
-    only for rows without entry. ranked: the order of `time`, where known. Equals R's `concordancefit`.
+    start: None where nobody enters late. weights: of the rows; a pair has the product of its two, and of the event's w_i.
+    Uno's weights are only for rows without entry. ranked: the order of `time`, where known. Equals R's `concordancefit`.
     """
     n, event = len(time), np.asarray(event, dtype=bool)
     weight = np.ones(n) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
@@ -263,22 +263,24 @@ def count_pairs(
     levels_of = rank(marker)
     level, n_levels, n_moments = levels_of.number, len(levels_of.distinct), 2 * len(times.distinct)
     del levels_of
-    moment = 2 * times.number + ~event  # as the kernel says: 2r is an event, 2r + 1 a censoring or an entry
+    moment = 2 * times.number
+    moment += ~event  # as the kernel says: 2r is an event, 2r + 1 a censoring or an entry
     if weighting == "uno":
         time_weight = censoring_weights(moment, stratum, weight, n_moments, n_strata)
     else:
         time_weight = event.astype(np.float64)
     if horizon is not None:
         time_weight[time > horizon] = 0.0
-    late = np.flatnonzero(start >= times.distinct[0]) if n else np.zeros(0, dtype=np.int64)
+    late = np.flatnonzero(start >= times.distinct[0]) if n and start is not None else np.zeros(0, dtype=np.int64)
     signed = weight
-    if len(late):
+    if start is not None and len(late):
         entered = 2 * np.searchsorted(times.distinct, start[late], side="right") - 1
         moment, level = np.concatenate([moment, entered]), np.concatenate([level, level[late]])
         stratum, signed = np.concatenate([stratum, stratum[late]]), np.concatenate([weight, -weight[late]])
         time_weight = np.concatenate([time_weight, np.zeros(len(late))])
     found, ties, ties_both = pairs(moment, level, stratum, signed, time_weight, n_moments, n_levels, n_strata)
     influence = found[:n]
-    influence[late] -= found[n:]
+    if len(late):
+        influence[late] -= found[n:]
     sums = weight @ influence / 2  # each pair is in two rows
     return Pairs(float(sums[0]), float(sums[1]), float(sums[2]), ties - ties_both, ties_both, influence)

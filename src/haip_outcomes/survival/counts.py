@@ -84,8 +84,9 @@ class RiskSets:
             part = slice(first, first + STRETCH)
             gone, there = self.gone[:, part], np.flatnonzero(self.eventful[part])
             if self.known is None:
-                passed = np.cumsum(gone.sum(axis=0))
-                n, left = (left - passed + gone.sum(axis=0)), left - int(passed[-1])
+                leaving = gone.sum(axis=0)
+                passed = np.cumsum(leaving)
+                n, left = left - passed + leaving, left - int(passed[-1])
             else:
                 n = self.known[part]
             yield slice(done, done + len(there)), n[there].astype(float), gone[1:, there].astype(float)
@@ -113,7 +114,9 @@ class RiskSets:
     def value_at(self, values: np.ndarray, times: np.ndarray, start: float) -> np.ndarray:
         """Right-continuous steps at any times: of values at the times with events, (E, ...), the last one; `start` before the first."""
         passed = np.searchsorted(self.time, times, side="right")
-        if not self.eventful.all():
+        if len(passed) <= 16:
+            passed = np.array([np.count_nonzero(self.eventful[:k]) for k in passed], dtype=np.int64)
+        elif not self.eventful.all():
             passed = np.cumsum(np.append(0, self.eventful))[passed]
         found = values[np.maximum(passed - 1, 0)] if len(values) else np.full((len(times), *values.shape[1:]), start)
         found[passed == 0] = start

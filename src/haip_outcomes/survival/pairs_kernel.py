@@ -4,6 +4,10 @@ It sees points. A row is a point when it leaves, and one more where it enters la
 r-th time, and 2r + 1 for a censoring then (still at risk at that time) and for an entry then (not yet at risk). The event i
 and the row j are a usable pair when entered_j < left_i < left_j: so for every event before it, j's leaving counts with its
 weight, and its entry with the negative of it.
+
+Only events are compared with others, so a censoring or an entry may as well have the place of an event at the next time: then j
+is later than the event i where its place is higher. The points are gone through in order of their markers, and each asks those
+that were there before: what events are at lower places, and if it is an event, what weight is at higher ones. A tree answers.
 """
 
 from __future__ import annotations
@@ -12,8 +16,13 @@ import numpy as np
 
 from haip_outcomes.survival.compiled import compiled
 
+_BITS = 5
+_SLOTS = 1 << _BITS  # of a node of the tree
+_LINE = 8  # numbers in a line of the cache
+_AHEAD = 64  # points that are fetched from memory together
+_WEIGHT, _TIME_WEIGHT, _PLACE = range(3)  # the columns of the points, until their pairs are counted
 
-@compiled
+
 def pairs(
     moment: np.ndarray,
     level: np.ndarray,
@@ -27,29 +36,39 @@ def pairs(
     """Each point's concordant, discordant and tied pairs (m, 3), and the sums of pairs of tied events: all, and of one marker.
 
     All arrays are (m,). level: the marker's rank, 0 ... n_levels - 1. weight: negative for an entry. time_weight: how much an
-    event counts; 0 for whatever is no event, or is not counted.
+    event counts, the same for all of one moment; 0 for whatever is no event, or is not counted.
     """
-    by_moment = sorted_by(moment, n_moments, np.arange(len(moment)))
-    by_level = sorted_by(level, n_levels, by_moment)
-    # merging takes a round for each doubling: begin with the runs of which there are fewer
-    by_both = by_level if n_levels <= n_moments else sorted_by(moment, n_moments, by_level)
+    begin = np.array([0, n_moments // 2 + 1])  # the places of each stratum
+    ends = np.array([len(level)])  # and its points, in their order
     if n_strata > 1:
-        by_moment = sorted_by(stratum, n_strata, by_moment)
-        by_level = sorted_by(stratum, n_strata, by_level)
-        by_both = by_level if n_levels <= n_moments else sorted_by(stratum, n_strata, by_both)
-    found = np.zeros((len(moment), 3))
-    ties = usable(by_moment, stratum, stratum, moment, weight, time_weight, found, 1)
-    by_moment = by_both  # what is not needed any more is let go: this is where most memory is in use
-    ties_both = usable(by_level, stratum, level, moment, weight, time_weight, found, 2)
-    by_level = by_both
-    if n_levels <= n_moments:
-        concordant(by_both, level, moment, stratum, weight, time_weight, found)
-    else:  # the same from the last moment and the highest marker
-        by_both = by_both[::-1].copy()
-        concordant(by_both, moment, n_levels - level, stratum, weight, time_weight, found)
-    for i in range(len(moment)):
-        found[i, 1] -= found[i, 0] + found[i, 2]
-    return found, ties, ties_both
+        moment, begin = within_strata(moment, n_moments, stratum, n_strata)
+        n_moments = 2 * int(begin[-1])
+        ends = np.cumsum(np.bincount(stratum, minlength=n_strata))
+    order = np.full(len(level), -1)
+    alone = n_levels == len(level) and unique_order(level, order)  # no two markers are tied
+    if not alone:
+        order = sorted_by(level, n_levels, sorted_by(moment, n_moments, np.arange(len(level))))
+    if n_strata > 1:
+        order = sorted_by(stratum, n_strata, order)
+
+    point = _zeros(len(level), 3)
+    before_after = np.zeros((int(begin[-1]), 2))
+    ties = totals(moment, weight, time_weight, begin, point, before_after)
+    nodes = [-(-len(before_after) // _SLOTS)]
+    while nodes[-1] > 1:
+        nodes.append(-(-nodes[-1] // _SLOTS))
+    concordant(order, ends, begin, point, _zeros(sum(nodes), 2, _SLOTS), np.cumsum([0, *nodes[:-1]]))
+    counted(moment, before_after, point)
+    ties_both = 0.0 if alone else tied(order, stratum, level, moment, weight, time_weight, point)
+    return point, ties, ties_both
+
+
+def _zeros(*shape: int) -> np.ndarray:
+    """Zeros that begin where a line of the cache does: a node is then on as few as possible."""
+    size = int(np.prod(shape))
+    numbers = np.zeros(size + _LINE - 1)
+    skip = -(numbers.ctypes.data // numbers.itemsize) % _LINE
+    return numbers[skip : skip + size].reshape(shape)
 
 
 @compiled
@@ -68,139 +87,181 @@ def sorted_by(key: np.ndarray, n_keys: int, order: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def usable(
-    order: np.ndarray,
-    stratum: np.ndarray,
-    group: np.ndarray,
+def unique_order(level: np.ndarray, order: np.ndarray) -> bool:
+    """The order by levels that are all different, into an array of -1; False where two are the same."""
+    for i in range(len(level)):
+        if order[level[i]] >= 0:
+            return False
+        order[level[i]] = i
+    return True
+
+
+@compiled
+def place_of(moment: int) -> int:
+    """An event at the r-th time has the place r, and so have a censoring and an entry at the time before."""
+    return moment + 1 >> 1
+
+
+@compiled
+def within_strata(
+    moment: np.ndarray, n_moments: int, stratum: np.ndarray, n_strata: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The moments numbered anew, those of the first stratum first; and where each stratum's places begin, (n_strata + 1,)."""
+    order = sorted_by(stratum, n_strata, sorted_by(moment, n_moments, np.arange(len(moment))))
+    numbered, begin = np.empty_like(moment), np.zeros(n_strata + 1, dtype=np.int64)
+    last = -1
+    for k in range(len(order)):
+        i, h = order[k], order[k - 1]
+        if k == 0 or stratum[i] != stratum[h] or place_of(moment[i]) != place_of(moment[h]):
+            last += 1
+            begin[stratum[i] + 1] += 1
+        numbered[i] = 2 * last
+    for s in range(n_strata):
+        begin[s + 1] += begin[s]
+    return numbered, begin
+
+
+@compiled
+def totals(
     moment: np.ndarray,
     weight: np.ndarray,
     time_weight: np.ndarray,
-    found: np.ndarray,
-    column: int,
+    begin: np.ndarray,
+    point: np.ndarray,
+    before_after: np.ndarray,
 ) -> float:
-    """Each point's usable pairs within its stratum and group, into a column of `found`; the sum of pairs of tied events.
+    """The events before each place and the weight after it, in its stratum; and the sum of pairs of tied events.
 
-    `order` is by stratum, group, moment.
+    Each point's row gets its weight, its time_weight and its place.
     """
     ties = 0.0
-    begin = 0
-    while begin < len(order):
-        end, total = begin, 0.0
-        here, now = stratum[order[begin]], group[order[begin]]
-        while end < len(order) and stratum[order[end]] == here and group[order[end]] == now:
-            total += weight[order[end]]
-            end += 1
-        events_before, weight_upto = 0.0, 0.0
-        first = begin if end > begin + 1 else end  # who is alone has no pair
-        while first < end:  # those of one moment
-            last, tied = first, 0.0
-            while last < end and moment[order[last]] == moment[order[first]]:
-                i = order[last]
-                ties += time_weight[i] * weight[i] * tied
-                tied += weight[i]
-                last += 1
-            weight_upto += tied
-            for k in range(first, last):
-                i = order[k]
-                found[i, column] = events_before + time_weight[i] * (total - weight_upto)
-            events_before += time_weight[order[first]] * tied  # all of one moment have the same
-            first = last
-        begin = end
+    for i in range(len(moment)):
+        place, w, v = place_of(moment[i]), weight[i], time_weight[i]
+        point[i, _WEIGHT], point[i, _TIME_WEIGHT], point[i, _PLACE] = w, v, place
+        ties += w * before_after[place, 0] if v > 0 else 0.0
+        before_after[place, 0] += w * v
+        before_after[place, 1] += w
+    for s in range(len(begin) - 1):
+        events, left = 0.0, 0.0
+        for place in range(begin[s], begin[s + 1]):
+            here = before_after[place, 0]
+            before_after[place, 0] = events
+            events += here
+        for place in range(begin[s + 1] - 1, begin[s] - 1, -1):
+            here = before_after[place, 1]
+            before_after[place, 1] = left
+            left += here
     return ties
 
 
 @compiled
 def concordant(
-    order: np.ndarray,
-    run: np.ndarray,
-    key: np.ndarray,
-    stratum: np.ndarray,
-    weight: np.ndarray,
-    time_weight: np.ndarray,
-    found: np.ndarray,
+    order: np.ndarray, ends: np.ndarray, begin: np.ndarray, point: np.ndarray, tree: np.ndarray, first: np.ndarray
 ) -> None:
-    """Each point's concordant pairs, into the first column of `found`.
+    """In the place's column of the points: the weight after each, times its time_weight, less the events before it.
 
-    `order` is by stratum, run, key; a pair is concordant when the event is of the later run and has the lower key. Runs are
-    markers and keys moments, or both the other way round and backwards. Neighbouring runs are merged two by two, and what they
-    have become again, so that every pair of runs meets once.
+    Both are those of lower markers. `order` is by stratum, level and place, so that of equal markers there is no weight after;
+    their events before are taken for lower, which makes tied pairs discordant. `ends`: where each stratum ends in the order.
     """
-    m = len(order)
-    bits = 1
-    while 1 << bits < m:
-        bits += 1
-    # in this order, one beside the other: key and place in one number; weight, weight as an event, pairs found
-    code, spare = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
-    point = np.zeros((m, 3))
-    for p in range(m):
-        i = order[p]
-        code[p] = key[i] << bits | p
-        point[p, 0], point[p, 1] = weight[i], time_weight[i]
-    begin_of, total_of = np.empty(64, dtype=np.int64), np.empty(64)
-    begin = 0
-    while begin < m:  # a stratum
-        waiting, runs, end = 0, 0, begin
-        here = stratum[order[begin]]
-        while end < m and stratum[order[end]] == here:
-            begin_of[waiting], total_of[waiting] = end, 0.0
-            now = run[order[end]]
-            while end < m and run[order[end]] == now and stratum[order[end]] == here:
-                total_of[waiting] += point[end, 0]
-                end += 1
-            waiting += 1
-            runs += 1
-            equal = runs
-            while equal % 2 == 0:  # the last two waiting are of as many runs
-                merge(code, spare, point, begin_of, total_of, waiting, end, bits)
-                waiting -= 1
-                equal //= 2
-        while waiting > 1:
-            merge(code, spare, point, begin_of, total_of, waiting, end, bits)
-            waiting -= 1
-        begin = end
-    for p in range(m):
-        found[order[p], 0] = point[p, 2]
+    near = np.empty((_AHEAD, 4))
+    large = len(first) > 3  # the nodes of the lowest layer are far away, too
+    done = 0
+    for s in range(len(ends)):
+        while done < ends[s]:
+            some = order[done : min(done + _AHEAD, ends[s])]
+            for k in range(len(some)):  # far apart in memory: one by one each would be waited for
+                for column in range(3):
+                    near[k, column] = point[some[k], column]
+            for k in range(len(some) if large else 0):  # any sum will do: what counts is that they are read
+                node, near[k, 3] = tree[np.int64(near[k, _PLACE]) >> _BITS], 0.0
+                for slot in range(0, _SLOTS, _LINE):
+                    near[k, 3] += node[0, slot] + node[1, slot]
+            for k in range(len(some)):
+                weight, time_weight, place = near[k, _WEIGHT], near[k, _TIME_WEIGHT], np.int64(near[k, _PLACE])
+                events_before, weight_after = ask_and_add(tree, first, place, weight * time_weight, weight)
+                near[k, _PLACE] = time_weight * weight_after - events_before
+            for k in range(len(some)):
+                point[some[k], _PLACE] = near[k, _PLACE]
+            done += len(some)
+        if s + 1 < len(ends) and begin[s] < begin[s + 1]:  # the next stratum shares nodes, and finds them empty
+            low, high = begin[s], begin[s + 1] - 1
+            for layer in range(len(first)):
+                low, high = low >> _BITS, high >> _BITS
+                tree[first[layer] + low : first[layer] + high + 1] = 0.0
 
 
 @compiled
-def merge(
-    code: np.ndarray,
-    spare: np.ndarray,
-    point: np.ndarray,
-    begin_of: np.ndarray,
-    total_of: np.ndarray,
-    waiting: int,
-    end: int,
-    bits: int,
-) -> None:
-    """The last two waiting, each sorted by key, become one, and the pairs between them are counted.
+def ask_and_add(
+    tree: np.ndarray, first: np.ndarray, place: int, event: float, weight: float
+) -> tuple[float, float]:
+    """The events before a place and the weight after it; then those of the place itself are added.
 
-    With equal keys the first comes first: the second's event is then not before it, and they are no pair.
+    A node of the tree (nodes, 2, slots) has for each of its slots the events in the slots before, and the weight in those after.
+    A slot of the lowest layer is a place, one of the layers above is a node below; `first` is where each layer begins.
     """
-    begin, middle, total = begin_of[waiting - 2], begin_of[waiting - 1], total_of[waiting - 2]
-    total_of[waiting - 2] += total_of[waiting - 1]
-    place = (1 << bits) - 1
-    first, n_first, second = 0, middle - begin, middle
-    spare[:n_first] = code[begin:middle]
-    events_before, weight_before = 0.0, 0.0
-    out = begin
-    while first < n_first and second < end:  # without branches: which comes next is a coin toss
-        take_first = spare[first] < code[second]
-        now = spare[first] if take_first else code[second]
-        p = now & place
-        weight, event = point[p, 0], point[p, 1]
-        point[p, 2] += events_before if take_first else event * (total - weight_before)
-        weight_before += weight if take_first else 0.0
-        events_before += 0.0 if take_first else event * weight
-        first += take_first
-        second += not take_first
-        code[out] = now
-        out += 1
-    while first < n_first:
-        point[spare[first] & place, 2] += events_before
-        code[out] = spare[first]
-        first += 1
-        out += 1
+    events_before, weight_after = 0.0, 0.0
+    for layer in range(len(first)):
+        slot, place = place & (_SLOTS - 1), place >> _BITS
+        before, after = tree[first[layer] + place, 0], tree[first[layer] + place, 1]
+        events_before += before[slot]
+        weight_after += after[slot]
+        for other in range(_SLOTS):  # without branches: many at a time
+            before[other] += event if other > slot else 0.0
+            after[other] += weight if other < slot else 0.0
+    return events_before, weight_after
+
+
+@compiled
+def counted(moment: np.ndarray, before_after: np.ndarray, point: np.ndarray) -> None:
+    """The points become their concordant, discordant and tied pairs, as if none were tied."""
+    for i in range(len(point)):
+        events_before, weight_after = before_after[place_of(moment[i])]
+        higher = point[i, _PLACE] + events_before
+        usable = point[i, _TIME_WEIGHT] * weight_after + events_before
+        point[i, 0], point[i, 1], point[i, 2] = higher, usable - higher, 0.0
+
+
+@compiled
+def tied(
+    order: np.ndarray,
+    stratum: np.ndarray,
+    level: np.ndarray,
+    moment: np.ndarray,
+    weight: np.ndarray,
+    time_weight: np.ndarray,
+    found: np.ndarray,
+) -> float:
+    """The usable pairs of equal markers, which were counted as discordant; the sum of pairs of tied events among them.
+
+    `order` is by stratum, level and place.
+    """
+    ties = 0.0
+    begin = 0
+    while begin < len(order):
+        end, total = begin, 0.0
+        here, now = stratum[order[begin]], level[order[begin]]
+        while end < len(order) and stratum[order[end]] == here and level[order[end]] == now:
+            total += weight[order[end]]
+            end += 1
+        events_before, weight_upto = 0.0, 0.0
+        first = begin if end > begin + 1 else end  # who is alone has no pair
+        while first < end:  # those of one place
+            last, events = first, 0.0
+            while last < end and place_of(moment[order[last]]) == place_of(moment[order[first]]):
+                i = order[last]
+                ties += weight[i] * events if time_weight[i] > 0 else 0.0
+                events += weight[i] * time_weight[i]
+                weight_upto += weight[i]
+                last += 1
+            for k in range(first, last):
+                i = order[k]
+                pairs_ = events_before + time_weight[i] * (total - weight_upto)
+                found[i, 1] -= pairs_
+                found[i, 2] = pairs_
+            events_before += events
+            first = last
+        begin = end
+    return ties
 
 
 @compiled

@@ -87,22 +87,27 @@ class TimeToEvent:
         names = tuple(str(name) for name in states)
         if not names or len(set(names)) != len(names):
             raise EndpointError(f"states must be one or more different names; got {list(names)}.")
+        columns: dict[str, Any] = {}
         for column in (time, state, entry, id):
-            if column is not None and column not in frame.columns:
+            if column is None:
+                continue
+            if column not in frame.columns:
                 raise EndpointError(f'There is no column "{column}". {did_you_mean(column, map(str, frame.columns))}')
-            if column is not None and isinstance(frame[column], pd.DataFrame):
+            columns[column] = frame[column]
+            if isinstance(columns[column], pd.DataFrame):
                 raise EndpointError(f'There are several columns "{column}" (as a merge leaves them): rename or drop all but one.')
         if not len(frame):
             raise EndpointError("There are no patients: the data frame has no rows.")
         if not _is_unique(frame.index):
             raise EndpointError("The frame's index has duplicates; groups and covariates could not be aligned. "
                                 "Use frame.reset_index(drop=True).")  # fmt: skip
-        times = _numbers(frame[time], time)
-        codes = _states(frame[state], state, names)
-        _refuse(times < 0, frame.index, f'Column "{time}" has negative times', "Times count from time zero.")
+        times = _numbers(columns[time], time)
+        codes = _states(columns[state], state, names)
+        if times.min() < 0:
+            _refuse(times < 0, frame.index, f'Column "{time}" has negative times', "Times count from time zero.")
         entries = None
         if entry is not None:
-            entries = _numbers(frame[entry], entry)
+            entries = _numbers(columns[entry], entry)
             _refuse(entries < 0, frame.index, f'Column "{entry}" has negative entry times',
                     "Somebody followed from time zero enters at 0.")  # fmt: skip
         times, entries, order = _joined(times, entries)
@@ -111,9 +116,9 @@ class TimeToEvent:
                     "Nobody can leave before entering: correct the times or leave these rows out with a reason.")  # fmt: skip
         keys = None
         if id is not None:
-            if frame[id].isna().any():
-                raise EndpointError(f'Column "{id}" is missing in {_rows(frame.index, frame[id].isna().to_numpy())}.')
-            keys, patients = pd.factorize(frame[id])
+            keys, patients = pd.factorize(columns[id])
+            if (keys < 0).any():
+                raise EndpointError(f'Column "{id}" is missing in {_rows(frame.index, keys < 0)}.')
             if len(patients) < len(keys):
                 _refuse_overlaps(keys, times, entries, frame.index)
         made = cls(time=times, state=codes, states=names, index=frame.index, entry=entries,
@@ -319,7 +324,7 @@ def _joined(
 def _numbers(column: pd.Series, name: str) -> np.ndarray:
     kind = getattr(column.dtype, "kind", "") if isinstance(column.dtype, np.dtype) else ""
     if kind and kind in "fiub":
-        values = column.to_numpy().astype(float)  # a copy: the frame may change later
+        values = np.array(column, dtype=float)  # a copy: the frame may change later
     elif pd.api.types.is_numeric_dtype(column) or column.dtype == object:
         try:
             values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
@@ -328,18 +333,18 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     else:
         raise EndpointError(f'Column "{name}" must hold numbers; it holds {column.dtype}. Dates become times with cohort.endpoint(name), '
                             "or as (end - start).dt.days / 30.4375.")  # fmt: skip
-    known = np.isfinite(values)
-    if not known.all():
-        _refuse(~known, column.index, f'Column "{name}" is missing or infinite', "Correct them, or leave these rows out with a reason.")
+    if len(values) and not np.isfinite(values.min() + values.max()):  # both are NaN where any value is
+        _refuse(~np.isfinite(values), column.index, f'Column "{name}" is missing or infinite', "Correct them, or leave these rows out with a reason.")
     return values
 
 
 def _states(column: pd.Series, name: str, names: tuple[str, ...]) -> np.ndarray:
     whole = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub"
     values = column.to_numpy() if whole else _numbers(column, name)
-    codes = np.clip(values, -1, len(names) + 1).astype(np.int64)
-    if codes.min() < 0 or codes.max() > len(names) or not (whole or (codes == values).all()):
-        unknown = (codes != values) | (codes < 0) | (codes > len(names))
+    within = values.min() >= 0 and values.max() <= len(names)
+    codes = values.astype(np.int64) if within else np.zeros(0, dtype=np.int64)
+    if not within or not (whole or (codes == values).all()):
+        unknown = ~np.isin(values, np.arange(len(names) + 1))
         raise EndpointError(f'Column "{name}" has states other than 0 (censored) to {len(names)} ({names[-1]}) '
                             f"in {_rows(column.index, unknown)}. Recode them, name more states, or leave these rows out with a reason.")  # fmt: skip
     return codes

@@ -12,7 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from haip_outcomes.survival.time_to_event import TimeToEvent, rank
+from haip_outcomes.survival.ranking import Ranked, rank
+from haip_outcomes.survival.time_to_event import TimeToEvent
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,22 +50,22 @@ def event_tables(
     at the place of the last event time at or before its exit. A million patients are some megabytes in each array: few are made.
     """
     exits, entered, last = _numbered(tte, blocks, n_blocks)
-    known = np.zeros(last[-1] + 1, dtype=bool)
-    known[exits[event]] = True
-    upto = np.cumsum(known, dtype=np.int32)  # how many event times there are up to each number, in its stratum and in those before it
+    happened, one = event.astype(np.int32), np.int32(1)
+    upto = np.zeros(last[-1] + 1, dtype=np.int32)
+    for rows, number in exits.stretches(STRETCH):
+        np.add.at(upto, number + 1, happened[rows])
+    np.cumsum(upto > 0, out=upto)  # how many event times there are up to each number, in its stratum and in those before it
     begin = np.concatenate([[0], upto[last]])
     places = int(begin[-1]) + n_blocks
 
     n_risk, n_event = np.zeros((2, n_groups * places), dtype=np.int32)
-    one = np.int32(1)
-    for first in range(0, len(exits), STRETCH):
-        rows = slice(first, first + STRETCH)
+    for rows, number in exits.stretches(STRETCH):
         cell = places * codes[rows] + (blocks[rows] if n_blocks > 1 else 0)
         if entered is not None:
             np.subtract.at(n_risk, cell + upto[entered[rows]], one)
-        cell += upto[exits[rows]]
+        cell += upto[number + 1]
         np.add.at(n_risk, cell, one)
-        np.add.at(n_event, cell[event[rows]], one)
+        np.add.at(n_event, cell, happened[rows])
     n_risk, n_event = n_risk.reshape(n_groups, places), n_event.reshape(n_groups, places)
     from_the_end = n_risk[:, ::-1]
     np.cumsum(from_the_end, axis=1, dtype=np.int32, out=from_the_end)
@@ -78,24 +79,24 @@ def event_tables(
 
 def _numbered(
     tte: TimeToEvent, blocks: np.ndarray, n_blocks: int
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+) -> tuple[Ranked, np.ndarray | None, np.ndarray]:
     """Each row's exit as the number of a time in its stratum; its entry, if any; and the last number of each stratum.
 
-    Numbers go on from one stratum to the next, which begins with one for before its first time. At risk at t is entry < t: an
-    entry has the number of the last time at or before it.
+    Numbers go on from one stratum to the next, which begins with one for before its first time: an exit's is one more than in the
+    `Ranked`. At risk at t is entry < t: an entry has the number of the last time at or before it.
     """
-    known, width = tte.ranked.distinct, len(tte.ranked.distinct) + 1
-    first = width * blocks if n_blocks > 1 else 0
-    exits = tte.ranked.number + 1 + first
+    exits, known, width = tte.ranked, tte.ranked.distinct, len(tte.ranked.distinct) + 1
     last = width * np.arange(1, n_blocks + 1) - 1
     entered = None
     if tte.entry is not None:
         order = np.argsort(tte.entry)  # a search in order is fast
-        entered = np.empty_like(exits)
+        entered = np.empty(len(tte), dtype=np.int64)
         entered[order] = np.searchsorted(known, tte.entry[order], side="right")
-        entered += first
-    if n_blocks * width > 4 * len(exits):  # number only the times that are each stratum's own
-        own = rank(exits.astype(float))
-        exits, last = own.number + 1, np.searchsorted(own.distinct, last, side="right")
-        entered = None if entered is None else np.searchsorted(own.distinct, entered, side="right")
+        entered += width * blocks
+    if n_blocks > 1:
+        exits = Ranked(known, exits.number + width * blocks)
+    if n_blocks * width > 4 * len(tte):  # number only the times that are each stratum's own
+        exits = rank(exits.number + 1.0)
+        last = np.searchsorted(exits.distinct, last, side="right")
+        entered = None if entered is None else np.searchsorted(exits.distinct, entered, side="right")
     return exits, entered, last

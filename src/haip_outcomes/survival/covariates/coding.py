@@ -112,7 +112,7 @@ def observed(column: pd.Series, name: str) -> np.ndarray | pd.Categorical:
     plain = isinstance(dtype, np.dtype) and dtype.kind in "iuf"
     kind = "" if plain else pd.api.types.infer_dtype(column, skipna=True)
     if plain or kind in ("integer", "floating", "mixed-integer-float", "decimal"):
-        numbers = column.to_numpy(dtype=float) if plain else column.to_numpy(dtype=float, na_value=np.nan)
+        numbers = np.asarray(column, dtype=float) if plain else column.to_numpy(dtype=float, na_value=np.nan)
         if not np.isfinite(numbers).all() and np.isinf(numbers).any():
             raise EndpointError(f'"{name}" is infinite in {rows_told(column.index, np.isinf(numbers))}: correct it.')
         return numbers

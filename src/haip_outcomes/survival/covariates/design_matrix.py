@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -224,8 +225,7 @@ def refuse_collinear(made: Design, tolerance: float = 1e-9) -> None:
     """Raise if a column of a design can be computed from a constant and the columns before it, naming all of them.
 
     Columns are centred and scaled to length 1; what is left of one after projection on those before it is
-    compared with `tolerance`. The products of the columns tell at once where far more than that is left; only the
-    others are projected.
+    compared with `tolerance`. Mostly the products of the columns tell at once that far more than that is left of all.
     """
     n, p = made.matrix.shape
     mean, products = _cross_products(made.matrix)
@@ -242,12 +242,11 @@ def refuse_collinear(made: Design, tolerance: float = 1e-9) -> None:
             )
             raise FitError(f"Among the {plural(n, 'row')} analysed {who}: nothing can be estimated. "
                            "Leave it out, or join it with another level.", term=term)  # fmt: skip
-    suspects = _suspects(products / np.outer(length, length))
-    if not suspects:
+    if _well_apart(products / np.outer(length, length)):
         return
     x = made.matrix - made.matrix.mean(axis=0)
     x /= np.sqrt(np.sum(x * x, axis=0))
-    for j in suspects:
+    for j in range(1, p):
         weights = np.linalg.lstsq(x[:, :j], x[:, j], rcond=None)[0]
         if np.linalg.norm(x[:, j] - x[:, :j] @ weights) >= tolerance * np.sqrt(p):
             continue
@@ -280,17 +279,17 @@ def _cross_products(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre + total / n, products - np.outer(total, total) / n
 
 
-def _suspects(correlation: np.ndarray) -> list[int]:
-    """The columns that those before may tell almost wholly, from the correlations of all.
+def _well_apart(correlation: np.ndarray) -> bool:
+    """Is no column told almost wholly by others? From the correlations of all.
 
-    With the Cholesky factor L, row j of its inverse is (-w, 1) / l: w the weights that predict column j from those
-    before, l what is left of it. Where the row is short, so is l far above 1e-5, and rounding far below l.
+    Number j of the diagonal of the inverse is 1 / (1 - R^2), R^2 being the share of column j that all others tell. One of those that can
+    be computed from others is then beyond all measure, however little the others need it; below 1e9, rounding is far away.
     """
     try:
-        inverse = np.linalg.inv(np.linalg.cholesky(correlation))
+        inflation = np.linalg.inv(correlation).diagonal()
     except np.linalg.LinAlgError:
-        return list(range(1, len(correlation)))
-    return [j for j, size in enumerate(np.abs(inverse).sum(axis=1).tolist()) if j and not size < 1e5]
+        return False
+    return bool(((inflation > 0) & (inflation < 1e9)).all())
 
 
 def _require_frame(frame: object, verb: str) -> None:
@@ -369,7 +368,7 @@ def _filled(
 ) -> np.ndarray:
     """The matrix of these terms, (n, p): some rows at a time, so that they are written to memory once."""
     coders = {coder.name: coder for coder in coding}
-    p = sum(int(np.prod([len(coders[name].levels) for name in parts])) for parts in terms.values())
+    p = sum(prod(len(coders[name].levels) for name in parts) for parts in terms.values())
     matrix = np.empty((n, p))
     rows = max(BLOCK // p, 256)
     for start in range(0, n, rows):
@@ -385,4 +384,4 @@ def _filled(
 
 def _combined(parts: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """One of each part, in every combination; the first varies fastest, as in R."""
-    return [chosen[::-1] for chosen in product(*parts[::-1])]
+    return [(one,) for one in parts[0]] if len(parts) == 1 else [chosen[::-1] for chosen in product(*parts[::-1])]

@@ -230,7 +230,9 @@ def _curve(one: RiskSets, variance: str) -> tuple[np.ndarray, np.ndarray, np.nda
         if variance == "cmprsk":
             errors[part] = gray_errors(n, own, survival[part], incidence[part], s, f, sums)
         s, f = survival[part][-1], after
-    incidence[(survival == 0)[:, None] & (np.abs(incidence - 1) < 1e-12)] = 1.0  # of sums of fractions
+        if s == 0:
+            ended = incidence[part]
+            ended[(survival[part] == 0)[:, None] & (np.abs(ended - 1) < 1e-12)] = 1.0  # of sums of fractions
     return survival, incidence, errors if variance == "cmprsk" else infinitesimal_jackknife(one, survival, incidence)
 
 
@@ -242,7 +244,7 @@ def incidences(
     What S loses at each time, S- - S = S- d/n, is shared out among the causes. So S and all F_k add up to 1.
     """
     d = own.sum(axis=0)
-    survival = s_before * product_limit(n, d)
+    survival = product_limit(n, d, s_before)
     if len(own) == 1:
         return survival, (1.0 - survival)[:, None], f_before
     share = (_lagged(survival, s_before) - survival) / d

@@ -12,9 +12,12 @@ import numpy as np
 from haip_outcomes.survival.counts import RiskSets
 
 
-def product_limit(n_risk: np.ndarray, n_event: np.ndarray) -> np.ndarray:
-    """prod (1 - d/n) over the sorted times."""
-    return np.cumprod((n_risk - n_event) / n_risk)
+def product_limit(n_risk: np.ndarray, n_event: np.ndarray, before: float = 1.0) -> np.ndarray:
+    """prod (1 - d/n) over the sorted times, going on from what it was before them."""
+    stays = n_risk - n_event
+    stays /= n_risk
+    stays[:1] *= before
+    return np.cumprod(stays, out=stays)
 
 
 def jackknife_of_survival(one: RiskSets, survival: np.ndarray) -> np.ndarray:

@@ -275,11 +275,7 @@ def _curve(
     sets = risk_sets(tte, by, weights)
     robust = weights is not None and any(np.any(one.weights % 1 != 0) for one in sets if one.weights is not None)
     robust = robust or _several_events(tte)
-    survival, errors = [], []
-    for one in sets:
-        n, (d,) = one.at_events()
-        survival.append(product_limit(n, d))
-        errors.append(jackknife_of_survival(one, survival[-1]) if robust else greenwood(survival[-1], n, d))
+    survival, errors = zip(*(_steps(one, robust) for one in sets), strict=True)
     variance = "infinitesimal-jackknife" if robust else "Greenwood"
     words = [f"weighted {name}" if weights is not None else name, f"{variance} standard error",
              f"{level_in_words(conf_level)} {conf_type} limits", "delayed entry" if tte.entry is not None else ""]  # fmt: skip
@@ -288,18 +284,25 @@ def _curve(
     who = f"{plural(tte.n, 'patient')}, {plural(events, *nouns)}"
     caution = f"; {tte.caution}" if tte.caution else ""
     return SurvivalCurve(
-        sets=sets, survival=tuple(survival), errors=tuple(errors), variance=variance, conf_level=conf_level, conf_type=conf_type,
+        sets=sets, survival=survival, errors=errors, variance=variance, conf_level=conf_level, conf_type=conf_type,
         unit=tte.unit, time_zero=tte.time_zero, label=tte.label, caution=tte.caution, method=f"{_capital(sentence)}; {who}{caution}",
     )  # fmt: skip
 
 
-def greenwood(survival: np.ndarray, n_risk: np.ndarray, n_event: np.ndarray) -> np.ndarray:
-    """SE{S(t)} by Greenwood's formula; NaN once S is 0."""
-    left = n_risk - n_event
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left *= n_risk
-        np.divide(n_event, left, out=left)
-        return survival * np.sqrt(np.cumsum(left))
+def _steps(one: RiskSets, robust: bool) -> tuple[np.ndarray, np.ndarray]:
+    """S(t) and its standard error at the times with events; Greenwood's is NaN once S is 0."""
+    survival, errors = np.empty((2, int(np.count_nonzero(one.eventful))))
+    s, total = 1.0, 0.0
+    for part, n, (d,) in one.stretches():
+        if not len(n):
+            continue
+        survival[part] = product_limit(n, d, s)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sums = d / (n * (n - d))
+            sums[0] += total
+            errors[part] = survival[part] * np.sqrt(np.cumsum(sums, out=sums))
+        s, total = survival[part][-1], sums[-1]
+    return survival, jackknife_of_survival(one, survival) if robust else errors
 
 
 def _crossing(time: np.ndarray, curve: np.ndarray, share: float, end: float) -> float:

@@ -54,36 +54,30 @@ def gathered(matrix: np.ndarray, order: np.ndarray, mean: np.ndarray, scale: np.
 def add(weight, x, i, s1, s2):  # type: ignore[no-untyped-def]
     """Row i's weighted covariates and products of two covariates into the sums (a negative weight: out of them).
 
-    s2 holds the products (0, 0), (1, 0), (1, 1), (2, 0), ... one after the other: short loops over little memory.
+    Of the products (p, p) only the lower half is kept.
     """
-    k = 0
     for j in range(len(s1)):
         lifted = weight * x[i, j]
         s1[j] += lifted
         for m in range(j + 1):
-            s2[k] += lifted * x[i, m]
-            k += 1
+            s2[j, m] += lifted * x[i, m]
 
 
 @compiled
 def shrunk(s0, s2, p, peak):  # type: ignore[no-untyped-def]
     """Have the rows that left taken more than 99% of a sum with them? Two digits of what is left are then gone. peak (1 + p,)."""
-    k = 0
     worn = s0 < 0.01 * peak[0]
     for j in range(p):
-        worn = worn or s2[k] < 0.01 * peak[1 + j]  # the square of column j
-        k += j + 2
+        worn = worn or s2[j, j] < 0.01 * peak[1 + j]
     return worn
 
 
 @compiled
 def peaks(s0, s2, p, peak):  # type: ignore[no-untyped-def]
     """The largest that the sums have been."""
-    k = 0
     peak[0] = max(peak[0], s0)
     for j in range(p):
-        peak[1 + j] = max(peak[1 + j], s2[k])
-        k += j + 2
+        peak[1 + j] = max(peak[1 + j], s2[j, j])
 
 
 @compiled
@@ -107,9 +101,9 @@ def passed(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, ef
     shift = max(largest - 600.0, 0.5 * (largest + smallest))  # nothing overflows; it cancels in every ratio
     score[:] = 0.0
     s0, e0 = 0.0, 0.0
-    pairs = p * (p + 1) // 2
+    information[:] = 0.0
     s1, e1, mean, own = np.zeros(p), np.zeros(p), np.empty(p), np.empty(p)
-    s2, e2, found = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs)
+    s2, e2 = np.zeros((p, p)), np.zeros((p, p))
     inside, peak = np.zeros(n if len(leaving) else 0, dtype=np.bool_), np.zeros(p + 1)
     out, start = 0, 0
     for g in range(len(blocks) - 1):
@@ -181,29 +175,23 @@ def passed(x, weights, copies, offset, blocks, n_event, opens, leaving, gone, ef
                 b0 += twice
                 b1 += f * twice
                 b2 += f * f * twice
-        k = 0
         for j in range(p):
             mean[j] = s1[j] / s0
             score[j] -= a0 * mean[j]
             for m in range(j + 1):
-                found[k] += a0 / s0 * s2[k] - b0 * mean[j] * mean[m]
-                k += 1
+                information[j, m] += a0 / s0 * s2[j, m] - b0 * mean[j] * mean[m]
         if tied:
-            k = 0
             for j in range(p):
                 own[j] = e1[j] / s0
                 score[j] += a1 * own[j]
                 for m in range(j + 1):
-                    found[k] += b1 * (mean[j] * own[m] + own[j] * mean[m]) - a1 / s0 * e2[k] - b2 * own[j] * own[m]
-                    k += 1
+                    information[j, m] += b1 * (mean[j] * own[m] + own[j] * mean[m]) - a1 / s0 * e2[j, m] - b2 * own[j] * own[m]
             e0 = 0.0
             e1[:] = 0.0
             e2[:] = 0.0
-    k = 0
     for j in range(p):
-        for m in range(j + 1):
-            information[j, m] = information[m, j] = found[k]
-            k += 1
+        for m in range(j):
+            information[m, j] = information[j, m]
 
 
 @compiled

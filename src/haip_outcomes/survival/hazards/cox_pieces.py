@@ -76,8 +76,8 @@ class CoxPieces:
     @property
     def concordance(self) -> float:
         """Harrell's C of the linear predictor."""
-        return count_pairs(self.tte.start, self.tte.time, self.tte.state > 0, self.linear_predictor, strata=self.strata,
-                           weights=self.weights).c  # fmt: skip
+        return count_pairs(self.tte.entry, self.tte.time, self.tte.state > 0, self.linear_predictor, strata=self.strata,
+                           weights=self.weights, ranked=self.tte.ranked).c  # fmt: skip
 
     def residuals(self, kind: str) -> Any:
         """See `HazardFit.residuals`."""

@@ -142,17 +142,17 @@ class HazardFit:
             low, high, statistic, p = (
                 self.profile.low,
                 self.profile.high,
-                self.profile.statistic,
-                self.profile.p_value,
+                self.profile.statistic.copy(),
+                self.profile.p_value.copy(),
             )
-        shape = np.exp if exponentiate else np.asarray
+        shape = np.exp if exponentiate else np.array
         with np.errstate(over="ignore"):  # a hazard ratio too large for a number is infinite
             estimate, low, high = shape(b), shape(low), shape(high)
+        term, level = np.array(self.columns, dtype=object).T
         return pd.DataFrame({
-            "term": [term for term, _ in self.columns], "level": pd.Series([level for _, level in self.columns], dtype=object),
-            "estimate": estimate, "std_error": se, "conf_low": low, "conf_high": high,
-            "statistic": statistic, "p_value": p, "n": self.n, "n_event": self.n_event,
-        })  # fmt: skip
+            "term": term, "level": level, "estimate": estimate, "std_error": se, "conf_low": low, "conf_high": high,
+            "statistic": statistic, "p_value": p, "n": np.full(len(b), self.n), "n_event": np.full(len(b), self.n_event),
+        }, index=pd.RangeIndex(len(b)), copy=False)  # fmt: skip
 
     def glance(self) -> pd.DataFrame:
         """One row: n n_event log_likelihood log_likelihood_null concordance aic.

@@ -45,8 +45,9 @@ def maximise(rows: Blocks, ties: str, made: Design) -> Maximum:
         raise FitError(f"The offset spans {np.ptp(rows.offset):.0f} on the scale of the log hazard: hazards would differ by more than e^500. "
                        "Give it in the unit of the log hazard ratio.")  # fmt: skip
     smallest = refuse_flat(information, float(rows.weights @ happened(rows)), made)
-    score_test = quadratic(information, score)
-    turn = np.eye(p)
+    turn, step = np.eye(p), np.zeros(p)
+    cox_kernel.solve(information, score, np.zeros((p, p)), step)
+    score_test = float(score @ step)
     if smallest < NEARLY_COLLINEAR:
         turn = np.linalg.inv(np.linalg.cholesky(information)).T
         rows = replace(rows, x=np.ascontiguousarray(rows.x @ turn))
@@ -107,15 +108,17 @@ def refuse_flat(information: np.ndarray, events: float, made: Design) -> float:
             raise FitError(f'"{term}"{f" {level}" if level else ""} is the same for all who were at risk together at any event '
                            "(within strata, if there are): nothing can be estimated. Leave it out.", term=term)  # fmt: skip
     size = np.sqrt(diagonal)
-    values, vectors = np.linalg.eigh(information / np.outer(size, size))
-    if values[0] < 1e-12:
-        joined = [name for name, weight in zip(made.names, vectors[:, 0], strict=True) if abs(weight) > 1e-3]
-        worst = made.columns[int(np.argmax(np.abs(vectors[:, 0])))][0]
+    correlation = information / np.outer(size, size)
+    smallest = float(np.linalg.eigvalsh(correlation)[0])
+    if smallest < 1e-12:
+        vector = np.linalg.eigh(correlation)[1][:, 0]
+        joined = [name for name, weight in zip(made.names, vector, strict=True) if abs(weight) > 1e-3]
+        worst = made.columns[int(np.argmax(np.abs(vector)))][0]
         if len(joined) > 5:
             joined = [*joined[:5], f"{len(joined) - 5} more"]
         raise FitError(f"{listed(joined)} carry the same information among those at risk together (within strata, if there "
                        "are): their effects can't be told apart. Leave one of them out.", term=worst)  # fmt: skip
-    return float(values[0])
+    return smallest
 
 
 def refuse_few(tte: TimeToEvent, made: Design, event: np.ndarray, *, penalised: bool = False, way_out: str = WAY_OUT) -> None:
@@ -128,8 +131,10 @@ def refuse_few(tte: TimeToEvent, made: Design, event: np.ndarray, *, penalised: 
     if penalised:
         return
     binary, members, events = cox_kernel.two_valued(made.matrix, event)
-    for term in made.terms:
-        own = [j for j, (other, _) in enumerate(made.columns) if other == term]
+    columns: dict[str, list[int]] = {}
+    for j, (term, _) in enumerate(made.columns):
+        columns.setdefault(term, []).append(j)
+    for term, own in columns.items():
         if not binary[own].all():
             continue
         levels = [(made.columns[j][1] or "1", int(members[j]), int(events[j])) for j in own]

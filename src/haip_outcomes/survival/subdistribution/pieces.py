@@ -165,7 +165,7 @@ class SubdistributionPieces:
         tte, eta = self.tte, self.linear_predictor
         event = tte.state == tte.code(self.cause)
         weights = np.ones(len(tte)) if self.weights is None else self.weights
-        plain = count_pairs(tte.start, tte.time, event, eta, strata=self.strata, weights=weights, ranked=tte.ranked)
+        plain = count_pairs(tte.entry, tte.time, event, eta, strata=self.strata, weights=weights, ranked=tte.ranked)
         counted = np.array([plain.concordant, plain.discordant, plain.tied_marker])
         return self._share(counted + self._pairs_after_competing(event, eta, weights))
 
