@@ -29,6 +29,7 @@ test: lint types
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/registry.py
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m slow tests

@@ -1,9 +1,9 @@
-"""The commands: haip-outcomes check, analyse, demo. stdout carries only the result's path; all else goes to stderr."""
+"""The commands: haip-outcomes plan, check, analyse, demo. stdout carries only the result's path; all else goes to stderr."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from haip_outcomes import __version__
-from haip_outcomes.errors import EXIT_BUG, HaipError
+from haip_outcomes.errors import EXIT_BUG, CohortError, HaipError, PlanError, Problem
 from haip_outcomes.formatting import plural
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_plan = click.option("--plan", "plan_path", type=_FILE, default=None, help="The plan; without it, plan.toml beside the cohort file.")
+_files = click.argument("cohort_files", type=_FILE, nargs=-1)
+_plans = click.option("--plan", "plan_paths", type=_FILE, multiple=True,
+                      help="The plan; without it, plan.toml beside the cohort file. Several centres: one for all, or one a file in the same order.")  # fmt: skip
+_redcap = click.option("--redcap", is_flag=True, help="Instead of files: read the REDCap project of the plan's [redcap] url, with the token of the environment.")
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an earlier report of the same name.")
 
 
@@ -35,36 +38,71 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("cohort_file", type=_FILE)
-@_plan
-def check(cohort_file: Path, plan_path: Path | None) -> None:
-    """Read COHORT_FILE as the plan says and list every problem; nothing is written."""
+@_files
+@_plans
+@_redcap
+@click.option("--html", "page", type=_FILE, default=None, help="Write the problems as a page to work through, patient by patient.")
+@_overwrite
+def check(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool, page: Path | None, overwrite: bool) -> None:
+    """Read COHORT_FILES (one a centre) as the plan says and list every problem; nothing is written but the page of --html."""
     with _said():
-        cohort = _read(cohort_file, plan_path)
+        if page is not None and page.exists() and not overwrite:
+            raise PlanError(f"{page} exists. Name another file, or say --overwrite.")
+        try:
+            cohort = _read(cohort_files, plan_paths, redcap)
+        except CohortError as error:
+            if page is not None:
+                _write_page(page, [*error.problems, *error.warnings], error.source)
+            raise
         _say(f"{cohort!r}.")
         for endpoint in cohort.plan.endpoints:
-            _say(f"  {cohort.endpoint(endpoint)!r}")
+            _say(f"  {repr(cohort.endpoint(endpoint)).removeprefix('TimeToEvent: ')}")
+        if len(cohort.partial_dates):
+            _say(f"  {plural(len(cohort.partial_dates), 'date')} without a day, read as the 15th of the month; the report shows what the first and the last day would change.")
         for warning in cohort.warnings:
-            where = f" (row {warning.where()})" if warning.rows else ""
-            _say(f"  note: {warning.found}{where}: {warning.advice}")
+            table = f"{warning.table}, " if cohort.tables or cohort.source.parts else ""
+            where = f" ({table}row {warning.where()})" if warning.rows else f" ({warning.table})" if table else ""
+            _say(f"  warning: {': '.join(filter(None, [warning.column, warning.found or warning.expected]))}{where}: {warning.advice}")
         if cohort.source.unused_columns:
             _say(f"  {plural(len(cohort.source.unused_columns), 'column')} of the file not in the plan, and not read: "
                  f"{', '.join(cohort.source.unused_columns)}")  # fmt: skip
-        _say("No problems found.")
+        if page is not None:
+            _write_page(page, cohort.warnings, cohort.source.name)
+        _say("No problems found." if not cohort.warnings else f"No errors found, and {plural(len(cohort.warnings), 'warning')}.")
 
 
 @main.command()
-@click.argument("cohort_file", type=_FILE)
-@_plan
+@_files
+@_plans
+@_redcap
 @click.option("--out", type=_FOLDER, required=True, help="The folder to make: index.html, figures, tables, results.csv, problems.csv, run.json.")
+@click.option("--share", is_flag=True, help="A report to hand outside: small numbers, small groups, exact times, row numbers and hashes are hidden.")
 @_overwrite
-def analyse(cohort_file: Path, plan_path: Path | None, out: Path, overwrite: bool) -> None:
-    """Analyse COHORT_FILE and write the report."""
+def analyse(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool, out: Path, share: bool, overwrite: bool) -> None:
+    """Analyse COHORT_FILES (one a centre) and write the report."""
     with _said():
         from haip_outcomes.report.write import refuse_existing
 
         refuse_existing(out, overwrite)
-        _write_report(_read(cohort_file, plan_path), out, overwrite)
+        _write_report(_read(cohort_files, plan_paths, redcap), out, overwrite, share=share)
+
+
+@main.command("plan")
+@click.argument("file", type=_FILE)
+@click.option("--out", type=_FILE, default=Path("plan.toml"), show_default=True, help="The plan to write.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier plan of the same name.")
+def plan_command(file: Path, out: Path, overwrite: bool) -> None:
+    """Write a first plan of FILE: a cohort file, or a REDCap data dictionary. Every guess is marked for you to confirm."""
+    with _said():
+        from haip_outcomes.registry.guessing.plan_proposal import first_plan
+
+        if out.exists() and not overwrite:
+            raise PlanError(f"{out} exists, and may hold what you have confirmed. Name another --out, or say --overwrite.")
+        text = first_plan(file)
+        _write_text(out, text)
+        guesses = text.count("# CONFIRM")
+        _say(f"{plural(guesses, 'guess', 'guesses')} to confirm: look for CONFIRM in the plan, then try: haip-outcomes check {file.name} --plan {out.name}")
+        click.echo(str(out))
 
 
 @main.command()
@@ -80,27 +118,54 @@ def demo(out: Path, overwrite: bool) -> None:
         _write_report(demo_cohort(), out, overwrite)
 
 
-def _read(cohort_file: Path, plan_path: Path | None) -> Cohort:
-    """The cohort, with its plan checked to the last name before a patient is read."""
+def _read(files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool) -> Cohort:
+    """The cohort, with its plans checked to the last name before a patient is read."""
     from haip_outcomes.benchmark.comparison import check_names
+    from haip_outcomes.registry.guessing.confirmations import unconfirmed
     from haip_outcomes.registry.plan import load_plan
-    from haip_outcomes.registry.read import read_cohort
+    from haip_outcomes.registry.read import read_cohort, read_redcap
 
-    plan = load_plan(plan_path or cohort_file.parent / "plan.toml")
-    check_names(plan)
-    return read_cohort(cohort_file, plan)
+    if redcap and (files or len(plan_paths) != 1):
+        raise click.UsageError("--redcap takes one --plan and no file.")
+    if not redcap and not files:
+        raise click.UsageError("Which file? Name the cohort file, or say --redcap.")
+    if len(plan_paths) > 1 and len(plan_paths) != len(files):
+        raise click.UsageError(f"{len(files)} files and {len(plan_paths)} plans: give one plan for all files, or one each.")
+    paths = plan_paths or (files[0].parent / "plan.toml",)
+    plans = [load_plan(path) for path in paths]
+    for path, plan in zip(paths, plans, strict=True):
+        check_names(plan)
+        guesses = unconfirmed(path)
+        if guesses:
+            _say(f"{path.name} has {plural(guesses, 'guess', 'guesses')} that nobody has confirmed: read each line with CONFIRM, and take the remark away.")
+    if redcap:
+        return read_redcap(plans[0])
+    return read_cohort(files[0], plans[0]) if len(files) == 1 else read_cohort(list(files), plans if len(plans) > 1 else plans[0])
 
 
-def _write_report(cohort: Cohort, out: Path, overwrite: bool) -> None:
+def _write_report(cohort: Cohort, out: Path, overwrite: bool, share: bool = False) -> None:
     from haip_outcomes.report.build import build_report
 
     _say(f"{cohort!r}.")
     with _progress() as progress:
-        report = build_report(cohort, progress=progress)
+        report = build_report(cohort, share=share, progress=progress)
         index = report.write(out, overwrite=overwrite, progress=progress)
     if report.refused:
         _say(f"{plural(report.refused, 'analysis', 'analyses')} could not be done; each has its line, with the reason, in the report.")
     click.echo(str(index))
+
+
+def _write_page(page: Path, problems: Sequence[Problem], source: str) -> None:
+    from haip_outcomes.report.problem_page import write_problem_page
+
+    _say(f"The problems, patient by patient: {write_problem_page(problems, source, page)}")
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PlanError(f"{path} can't be written: {error.strerror}.") from None
 
 
 class _Progress:

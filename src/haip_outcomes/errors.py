@@ -29,7 +29,9 @@ class Problem:
     """One thing that is wrong in a file: where it stands, what was found and what to do.
 
     `rows` are row numbers of the file as a spreadsheet shows them (the header is row 1). `found` is empty
-    where the column may identify a patient. An `error` stops the analysis; a `warning` is reported.
+    where the column may identify a patient. An `error` stops the analysis; a `warning` is reported. `kind` is a word
+    or two for what sort of fault it is. `cells` says row by row what was found, where that is known, and on lines of their own
+    what it was measured against. In a table with several rows a patient, `patients` are the rows of the patients' table that these rows belong to (0: not known).
     """
 
     table: str
@@ -39,6 +41,9 @@ class Problem:
     expected: str
     advice: str
     severity: Literal["error", "warning"] = "error"
+    kind: str = ""
+    cells: tuple[str, ...] = ()
+    patients: tuple[int, ...] = ()
 
     def where(self, most: int = 8) -> str:
         """The rows in words: "4", "4, 9 and 12", or "4, 9, ... (31 rows)"."""
@@ -61,12 +66,13 @@ class PlanError(HaipError):
 
 
 class CohortError(HaipError):
-    """The data are wrong. `problems` holds every problem of the file, not only the first."""
+    """The data are wrong. `problems` holds every problem of the file, not only the first; `warnings` what should be looked at besides."""
 
     exit_code = EXIT_DATA
 
-    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], source: str = "", warnings: Sequence[Problem] = ()) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         self.source = source
         super().__init__(problem_text(self.problems, source))
 
@@ -98,7 +104,7 @@ class ConvergenceError(FitError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Advice for a name that does not exist: the nearest one that does, or all of them."""
-    names = [str(name) for name in known]
+    names = [_printable(str(name)) for name in known]
     by_folded = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(str(word).casefold(), list(by_folded), n=1, cutoff=0.6)
     if close:
@@ -106,11 +112,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names)}." if names else "There are none."
 
 
+def _printable(text: str) -> str:
+    """Without the control characters that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+
+
 def problem_text(problems: Sequence[Problem], source: str = "") -> str:
-    """The problems as a short table for a terminal: one line a problem, then what to do."""
+    """The problems as a short table for a terminal: one line a problem, then what to do; which table, where there are several."""
     n = len(problems)
     head = f"{n} problem{'s' if n != 1 else ''} in {source or 'the data'}"
-    columns = [("row", [p.where() for p in problems]), ("column", [p.column or "-" for p in problems]),
+    tables = {p.table for p in problems}
+    columns = [*([("table", [p.table for p in problems])] if tables - {source} else []),
+               ("row", [p.where() for p in problems]), ("column", [_printable(p.column) or "-" for p in problems]),
                ("found", [p.found or "-" for p in problems]), ("expected", [p.expected for p in problems]),
                ("what to do", [p.advice for p in problems])]  # fmt: skip
     widths = [max(len(title), *(len(cell) for cell in cells)) if cells else len(title) for title, cells in columns]

@@ -18,6 +18,7 @@ class SmallCohort:
     """What `factors` asks of a cohort, and no more."""
 
     def __init__(self, frame):
+        self.methods = {}
         self.frame = frame
         labels = {
             "age": "Age",

@@ -120,3 +120,22 @@ def test_patients_enter_at_placement_when_time_zero_precedes_it(write):
     (problem,) = caught.value.problems
     assert (problem.column, problem.found) == ("pump", "empty")
     assert "the date of entry is missing" in problem.advice
+
+
+def test_patients_without_time_zero_are_a_problem_or_left_out_by_name(write):
+    endpoint = {"label": "OS", "start": "cycle", "last_seen": "contact", "events": {"Death": "death"}}
+    lines = ["key,cycle,contact,death", "a,2019-01-01,2020-01-01,", "b,,2020-01-01,2020-01-01", "c,2019-01-01,2019-07-01,2019-07-01"]
+
+    def read(**more):
+        plan = make_plan({"cohort": {"name": "First cycle", "id": "key", "setting": {"value": "unresectable"}}, "endpoints": {"os": {**endpoint, **more}}})
+        return read_cohort(write(lines), plan)
+
+    with pytest.raises(CohortError) as caught:
+        read()
+    assert [(p.column, p.rows) for p in caught.value.problems] == [("cycle", (3,))]
+    cohort = read(without_start="left out")
+    os = cohort.endpoint("os")
+    assert (os.index.tolist(), os.state.tolist()) == ([2, 4], [0, 1])
+    (note,) = cohort.warnings
+    assert (note.rows, note.severity) == ((3,), "warning")
+    assert "left out of OS" in note.advice

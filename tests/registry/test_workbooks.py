@@ -104,3 +104,53 @@ def test_a_damaged_part_is_no_traceback(save, small_plan, tmp_path, part):
         for name in old.namelist():
             new.writestr(name, old.read(name)[:150] if name == part else old.read(name))
     assert "not a workbook" in only(tmp_path / "damaged.xlsx", small_plan).found
+
+
+def test_the_rows_of_a_sheet_are_those_that_excel_shows(save, small_plan):
+    path = save(patients=[TABLE[0], TABLE[1], [""] * 9, *TABLE[2:], [""] * 9])
+    cohort = read_cohort(path, small_plan)
+    assert cohort.frame.index.tolist() == [2, 4, 5, 6]
+    assert [(note.found, note.rows) for note in cohort.warnings] == [("empty rows", (3,))]
+
+
+def changed(path, change):
+    book = openpyxl.load_workbook(path)
+    change(book.active)
+    book.save(path)
+    return path
+
+
+def test_merged_cells_hold_one_value_and_not_several(save, small_plan):
+    path = changed(save(patients=TABLE), lambda sheet: sheet.merge_cells("D2:D4"))
+    problem = only(path, small_plan)
+    assert (problem.column, problem.rows, problem.found) == ("sarcopenia", (2, 3, 4), "merged cells")
+    path = changed(save(patients=[[*cells, "", ""] for cells in TABLE]), lambda sheet: sheet.merge_cells("J8:K9"))
+    assert len(read_cohort(path, small_plan)) == 4  # below the table
+
+
+def test_merged_cells_in_a_column_that_is_not_read_do_not_matter(save, small_plan):
+    path = changed(save(patients=[[*TABLE[0], "remark"], *([*cells, "x"] for cells in TABLE[1:])]), lambda sheet: sheet.merge_cells("J2:J3"))
+    assert len(read_cohort(path, small_plan)) == 4
+
+
+def test_hidden_rows_are_read_and_told(save, small_plan):
+    def hide(sheet):
+        sheet.row_dimensions[3].hidden = sheet.row_dimensions[5].hidden = sheet.row_dimensions[90].hidden = True
+
+    cohort = read_cohort(changed(save(patients=TABLE), hide), small_plan)
+    assert len(cohort) == 4
+    assert [(note.found, note.rows) for note in cohort.warnings] == [("hidden rows", (3, 5))]
+
+
+def test_a_workbook_with_a_password_or_of_an_old_kind(tmp_path, small_plan):
+    (tmp_path / "locked.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    problem = only(tmp_path / "locked.xlsx", small_plan)
+    assert problem.found == "an old Excel file, or one with a password"
+    assert "remove the password" in problem.advice
+
+
+def test_a_sheet_that_the_plan_names_may_be_empty_or_absent(save):
+    plan = make_plan({**SMALL_PLAN, "cohort": {**SMALL_PLAN["cohort"], "sheet": "patient"}})
+    assert only(save(patient=[], other=TABLE), plan).found == "an empty file"
+    problem = only(save(patients=TABLE), plan)
+    assert problem.advice == 'correct sheet in [cohort] of the plan. Did you mean "patients"?'

@@ -14,6 +14,7 @@ from haip_outcomes.figures.scales import log_limits, span
 from haip_outcomes.figures.style import Drawing, drawing_style
 from haip_outcomes.formatting import interval, number, p_value
 from haip_outcomes.tables.comparisons import Row, shown, title_of, value_text
+from haip_outcomes.tables.disclosure import HIDDEN, OPEN, Policy
 from haip_outcomes.tables.effects import effects_frame
 from haip_outcomes.tables.table import slug
 
@@ -37,6 +38,7 @@ def plot_forest(
     limits: tuple[float, float] | None = None,
     x_label: str = "Hazard ratio (95% CI), log scale",
     name: str = "",
+    policy: Policy = OPEN,
 ) -> Drawing:
     """Hazard ratios with their intervals, a row a level, the reference level said; on a log axis.
 
@@ -51,6 +53,7 @@ def plot_forest(
     width : "double" (174 mm, with p-values) or "single" (84 mm, without).
     limits : where the axis begins and ends; by default powers of two around all estimates, at most 8-fold beyond.
     x_label, name : the axis' words; the file name.
+    policy : which small numbers are hidden; none by default.
 
     Errors: HaipError when there is nothing to draw, or more rows than a page holds.
 
@@ -61,7 +64,7 @@ def plot_forest(
     >>> plot_forest(frame).alt
     'Forest plot of hazard ratios. Sarcopenia, Yes: univariable 2.40 (1.10, 5.00).'
     """
-    frame = rows if isinstance(rows, pd.DataFrame) else effects_frame(rows)
+    frame = rows if isinstance(rows, pd.DataFrame) else effects_frame(rows, policy)
     estimated = frame[frame["estimate"].notna() & ~frame["reference"].astype(bool)]
     if not len(estimated):
         raise HaipError("There is no estimate to draw.")
@@ -71,7 +74,7 @@ def plot_forest(
     items = [
         item
         for label, part in frame.groupby("label", sort=False)
-        for item in _items(str(label), part, models, double)
+        for item in _items(str(label), part, models, double, policy)
     ]
     ends = [float(v) for column in ("conf_low", "conf_high") for v in estimated[column]]
     block = Block(
@@ -184,27 +187,27 @@ def _scaled(row: Row) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _items(label: str, part: pd.DataFrame, models: Sequence[str], double: bool) -> list[Item]:
+def _items(label: str, part: pd.DataFrame, models: Sequence[str], double: bool, policy: Policy) -> list[Item]:
     """The rows of one characteristic: its name, then its levels; a number is one row."""
     part = part.assign(level=part["level"].fillna("").astype(str))
     levels = list(dict.fromkeys(part["level"]))
     if levels == [""]:
-        return [Item(label, _marks(part, models, double))]
-    below = [Item(level, _marks(part[part["level"] == level], models, double), indent=1) for level in levels]
+        return [Item(label, _marks(part, models, double, policy))]
+    below = [Item(level, _marks(part[part["level"] == level], models, double, policy), indent=1) for level in levels]
     return [Item(label), *below]
 
 
-def _marks(rows: pd.DataFrame, models: Sequence[str], double: bool) -> tuple[Mark, ...]:
+def _marks(rows: pd.DataFrame, models: Sequence[str], double: bool, policy: Policy) -> tuple[Mark, ...]:
     if rows["reference"].any():
         first = rows.iloc[0]
-        cells = (_of(first["n_event"], first["n"]), "reference", "")
+        cells = (_of(first["n_event"], first["n"], policy), "reference", "")
         return (Mark(cells if double else cells[:2]),)
     marks = []
     for row in rows.to_dict("records"):
         if row["model"] not in models:
             continue
         words = interval(row["estimate"], row["conf_low"], row["conf_high"], missing="not estimated")
-        cells = (_of(row["n_event"], row["n"]), words, p_value(row["p_value"]))
+        cells = (_of(row["n_event"], row["n"], policy), words, p_value(row["p_value"]))
         kind = _MODELS.index(row["model"]) if len(models) > 1 else 0
         marks.append(
             Mark(cells if double else cells[:2], row["estimate"], row["conf_low"], row["conf_high"], kind)
@@ -212,7 +215,9 @@ def _marks(rows: pd.DataFrame, models: Sequence[str], double: bool) -> tuple[Mar
     return tuple(marks)
 
 
-def _of(k: float, n: float) -> str:
+def _of(k: float, n: float, policy: Policy) -> str:
+    if policy.hides:
+        return "" if math.isnan(k) and math.isnan(n) else f"{number(k, 0, HIDDEN)}/{number(n, 0, HIDDEN)}"
     return f"{number(k, 0)}/{number(n, 0)}"
 
 

@@ -81,6 +81,17 @@ def draw_steps(
                   markeredgewidth=line["markeredgewidth"], clip_on=False, gid="mark")  # fmt: skip
 
 
+def draw_straight(axes: Axes, points: pd.DataFrame, line: Mapping[str, Any], *, band: bool) -> None:
+    """Draw a curve for outside: straight from point to point, with its band; nothing where there is no point after time zero."""
+    if len(points) < 2:
+        return
+    x = points["time"].to_numpy(float)
+    axes.plot(x, points["estimate"], linewidth=CURVE, clip_on=False, gid="straight", color=line["color"], linestyle=line["linestyle"],
+              marker=line.get("marker") or ".", markersize=line.get("markersize", 4.0), markerfacecolor=line.get("markerfacecolor", line["color"]))  # fmt: skip
+    if band:
+        axes.fill_between(x, points["conf_low"], points["conf_high"], color=line["color"], alpha=0.17, linewidth=0, gid="band")
+
+
 def _corners(drawn: pd.DataFrame, begin: float, end: float) -> list[np.ndarray]:
     """The corners of a step function between two times: x, then estimate, low and high; a fall at `end` is included."""
     time = drawn["time"].to_numpy()

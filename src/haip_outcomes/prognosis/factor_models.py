@@ -180,7 +180,7 @@ def factors(
     return Factors(
         univariable=single, multivariable=joint, refused=tuple(refused), levels=_levels(frame, terms, together, event),
         proportional_hazards=_proportional(single, joint), labels=labels, warnings=tuple(warnings),
-        method=_method(tte, single, joint, labels, strata), unit=tte.unit,
+        method="; ".join([_method(tte, single, joint, labels, strata), *(cohort.methods[term] for term in terms if term in cohort.methods)]), unit=tte.unit,
     )  # fmt: skip
 
 

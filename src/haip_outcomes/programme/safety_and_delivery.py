@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from haip_outcomes.errors import EndpointError, PlanError, did_you_mean
 from haip_outcomes.formatting import count, listed, number, percent, plural
 from haip_outcomes.registry.cohort import Cohort, require_cohort
-from haip_outcomes.registry.plan import ProgrammePlan
+from haip_outcomes.registry.planning.parts import ProgrammePlan
 from haip_outcomes.survival.results import in_order, shown_as_html
 
 EARLY = "mortality_90_days"

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from haip_outcomes.errors import EndpointError, Problem, did_you_mean
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.registry.deriving.partial_dates import moved, no_partial_dates
 from haip_outcomes.registry.endpoints import Endpoint
 from haip_outcomes.registry.plan import Plan
-from haip_outcomes.registry.plan_parts import SETTINGS
+from haip_outcomes.registry.planning.parts import SETTINGS
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 
 @dataclass(frozen=True)
 class Source:
-    """Which file the patients came from; no path, so that a report can be shared."""
+    """Which file the patients came from; no path, so that a report can be shared.
+
+    Of several files, `parts` are the single ones, and row r of a part has the index `offset` + r in the cohort's frame.
+    """
 
     name: str
     sha256: str
     rows: int
     unused_columns: tuple[str, ...] = ()
+    offset: int = 0
+    parts: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,10 @@ class Cohort:
     """Patients of one file, typed as the plan says; read it with `read_cohort`, `load_adjuvant` or `load_unresectable`.
 
     `frame` has one row a patient and is indexed by the row number that a spreadsheet shows. Categories carry the
-    plan's labels, the first is the reference. The patients' keys are not kept, so that they can't reach a result.
+    plan's labels, the first is the reference. `tables` are the related tables (complications, cycles, imaging): many rows
+    a patient, whose index in `frame` stands in their column "patient". `partial_dates` lists the dates that the file gives
+    without a day (table, row, column, earliest, latest), `methods` how each derived column was made.
+    The patients' keys are not kept, so that they can't reach a result.
     """
 
     plan: Plan
@@ -47,6 +56,9 @@ class Cohort:
     source: Source
     warnings: tuple[Problem, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    partial_dates: pd.DataFrame = field(default_factory=no_partial_dates)
+    methods: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -106,7 +118,25 @@ class Cohort:
             raise EndpointError(f'Nobody is left after the exclusion "{because}".')
         left_out = int((~keep).sum())
         exclusions = (*self.exclusions, Exclusion(because, left_out)) if left_out else self.exclusions
-        return replace(self, frame=self.frame[keep], exclusions=exclusions)
+        frame = self.frame[keep]
+        tables = {name: rows[rows["patient"].isin(frame.index)] for name, rows in self.tables.items()}
+        left = {"": frame, **tables}
+        own = [row in left[table].index for table, row in zip(self.partial_dates["table"], self.partial_dates["row"], strict=True)]
+        return replace(self, frame=frame, exclusions=exclusions, tables=tables, partial_dates=self.partial_dates[np.array(own, dtype=bool)])
+
+    def place(self, patient: int) -> tuple[str, int]:
+        """The file and the row of it where a patient of the frame's index stands."""
+        own = [part for part in self.source.parts or (self.source,) if part.offset < patient]
+        return own[-1].name, patient - own[-1].offset
+
+    def with_partial_dates(self, at: Literal["earliest", "latest"]) -> Cohort:
+        """The same patients with every partial date at the first or the last day that it can mean: a sensitivity analysis.
+
+        A day that would break the order of the patient's dates is not taken: that date stays at the middle of its month. All dates
+        go to the same end, so a span between two partial dates hardly changes.
+        """
+        frame, tables = moved(self.frame, self.tables, self.partial_dates, self.plan, at)
+        return replace(self, frame=frame, tables=tables)
 
     def flow(self) -> pd.DataFrame:
         """Rows of the file, every exclusion with its reason, rows analysed: columns step, n, excluded, because."""
@@ -124,13 +154,20 @@ class Cohort:
             raise EndpointError(f'The plan has no endpoint "{name}". {did_you_mean(name, self.plan.endpoints)}')
         return Endpoint.of(self.plan, name)
 
-    def endpoint(self, name: str, *, censor_late_deaths: bool = False) -> TimeToEvent:
+    def endpoint(self, name: str, *, censor_late_deaths: bool = False, last_seen: str | None = None) -> TimeToEvent:
         """Times and events of an endpoint that the plan names, in months from its time zero.
 
-        `censor_late_deaths` gives the sensitivity analysis in which deaths more than 180 days after the patient was
-        last seen are not counted and the patient is censored when last seen.
+        Two sensitivity analyses: `censor_late_deaths` does not count deaths more than 180 days after the patient was last
+        seen and censors the patient when last seen; `last_seen` names another date column at which patients without an
+        event are censored, such as the last contact for an endpoint that the plan censors at the last imaging.
         """
-        return self.recipe(name).time_to_event(self.frame, censor_late_deaths=censor_late_deaths)
+        recipe = self.recipe(name)
+        if last_seen is not None:
+            if self.plan.kinds.get(last_seen) != "date" or not recipe.plan.from_dates:
+                dates = [column for column, kind in self.plan.kinds.items() if kind == "date"]
+                raise EndpointError(f'last_seen="{last_seen}" is not a date column of an endpoint made from dates. {did_you_mean(last_seen, dates)}')
+            recipe = replace(recipe, plan=recipe.plan.model_copy(update={"last_seen": last_seen}))
+        return recipe.time_to_event(self.frame, censor_late_deaths=censor_late_deaths)
 
     def late_deaths(self, name: str) -> pd.Series:
         """True for patients who died more than 180 days after they were last looked at for this endpoint."""

@@ -10,7 +10,7 @@ import pandas as pd
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import plural
 from haip_outcomes.registry.plan import Plan
-from haip_outcomes.registry.plan_parts import EndpointPlan, TimedFlag
+from haip_outcomes.registry.planning.parts import EndpointPlan, TimedFlag
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
 DAYS_A_MONTH = 365.25 / 12
@@ -22,7 +22,8 @@ LATE_DEATH_DAYS = 180
 class Endpoint:
     """One endpoint of a plan, ready to be applied to a cohort's frame.
 
-    The earliest event counts; at a tie the plan's order decides. Without an event a patient is censored at
+    The earliest event counts; at a tie the plan's order decides. Two events that the plan takes together (`both`) and
+    that lie within its days of each other are a state of their own, at the earlier date. Without an event a patient is censored at
     `last_seen` (for pairs without it, at the earliest of the times). A terminal event, death, counts on its own
     date, also after `last_seen`. Times are months, whatever the unit in which the file keeps them.
     """
@@ -66,11 +67,13 @@ class Endpoint:
         return happened[terminal].min(axis=1) - seen > LATE_DEATH_DAYS / DAYS_A_MONTH + 1e-9
 
     def time_to_event(self, frame: pd.DataFrame, *, censor_late_deaths: bool = False) -> TimeToEvent:
-        """The endpoint of these patients; `frame` is that of a cohort.
+        """The endpoint of these patients; `frame` is that of a cohort. Without a time zero they are left out where the plan says so.
 
         With `censor_late_deaths`, a death more than 180 days after the last look is left uncounted and a patient without
         another event is censored when last seen: nobody looked in between, so an event may have been missed.
         """
+        if self.plan.without_start == "left out":
+            frame = frame[frame[self.plan.start].notna()]
         happened, seen = self.times(frame)
         if censor_late_deaths:
             late = self.late_deaths(frame)
@@ -81,6 +84,7 @@ class Endpoint:
         event = np.isfinite(earliest)
         # at a tie the plan's order decides; times in a spreadsheet may differ in the last digit only
         state = np.where(event, (first <= earliest[:, None] + 1e-9).argmax(axis=1) + 1, 0)
+        state = np.where(self._together(happened, earliest), len(self.plan.states), state) if self.plan.both else state
         time = np.where(event, earliest, seen.to_numpy(dtype=float, na_value=np.nan))
         if np.isnan(time).any() or (time < 0).any():
             rows = ", ".join(str(row) for row in frame.index[np.isnan(time) | (time < 0)][:8])
@@ -89,9 +93,16 @@ class Endpoint:
         if self.plan.entry:
             data["entry"] = self.entries(frame)
         return TimeToEvent.from_frame(
-            data, time="time", state="state", states=[label for label, _, _ in self.events],
+            data, time="time", state="state", states=list(self.plan.states),
             entry="entry" if self.plan.entry else None, unit="months", label=self.plan.label, time_zero=self.time_zero,
         )  # fmt: skip
+
+    def _together(self, happened: pd.DataFrame, earliest: np.ndarray) -> np.ndarray:
+        """True where both events of `both` happened within its days, and nothing else before them."""
+        assert self.plan.both is not None
+        one, other = (happened[event].to_numpy(dtype=float) for event in self.plan.both.events)
+        near = np.abs(one - other) <= self.plan.both.within_days / DAYS_A_MONTH + 1e-9
+        return near & (np.fmin(one, other) <= earliest + 1e-9)
 
     def entries(self, frame: pd.DataFrame) -> pd.Series:
         """When each patient came under observation, in months from time zero; 0 where that was before it."""

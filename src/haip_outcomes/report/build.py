@@ -15,17 +15,21 @@ from haip_outcomes.figures.style import Drawing, save_figure
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.programme.safety_and_delivery import proportions
 from haip_outcomes.registry.cohort import Cohort, require_cohort
+from haip_outcomes.report.cleared_literature import cleared_comparison
+from haip_outcomes.report.cleared_programme import cleared_proportions
 from haip_outcomes.report.content import Chapter, Refusal, results_of
 from haip_outcomes.report.delivery import delivery
 from haip_outcomes.report.included import included
 from haip_outcomes.report.literature import compared, literature
 from haip_outcomes.report.liver import liver_events
 from haip_outcomes.report.other_endpoints import other_endpoints
+from haip_outcomes.report.outside import last_look, notice, shareable, shared_facts, shared_problems
 from haip_outcomes.report.overall_survival import overall_survival
 from haip_outcomes.report.prognostic import prognostic
 from haip_outcomes.report.render import render_html
 from haip_outcomes.report.run import data_notes, problems_frame, run_facts, the_data, the_methods, the_run
 from haip_outcomes.report.write import MARK, new_folder
+from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
 
 Progress = Callable[[str, int, int], None]
@@ -43,6 +47,7 @@ class Report:
     run: dict[str, Any]
     synthetic: bool
     caution: str
+    notice: str = ""
 
     @property
     def refused(self) -> int:
@@ -51,7 +56,7 @@ class Report:
 
     def html(self) -> str:
         """The report as one HTML page that opens offline and prints on A4."""
-        return render_html(self.title, self.subtitle, list(self.chapters), synthetic=self.synthetic, caution=self.caution)
+        return render_html(self.title, self.subtitle, list(self.chapters), synthetic=self.synthetic, caution=self.caution, notice=self.notice)
 
     def write(self, folder: str | Path, *, overwrite: bool = False, progress: Progress | None = None) -> Path:
         """Write index.html, figures/, tables/, results.csv, problems.csv and run.json; returns the path of index.html.
@@ -80,19 +85,22 @@ class Report:
         return f"Report {self.title}: {plural(len(self.chapters), 'chapter')}, {len(self.results)} numbers, {self.refused} analyses not done"
 
 
-def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
+def build_report(cohort: Cohort, *, share: bool = False, progress: Progress | None = None) -> Report:
     """Analyse a cohort and lay the results out as a report, by setting, beside the published figures.
 
     Parameters
     ----------
     cohort : the patients; what their plan names is analysed.
+    share : a report that may leave the centre: counts of 1 to 4 and all that would reveal them are hidden, and with them settings
+        and groups of fewer than ten patients, exact times, row numbers, file names and hashes. docs/share.md says what it does not protect.
     progress : called with (what is being done, steps done, steps in all); silent without it.
 
     An analysis that can't be done is a line with its reason in its place, and the rest is made.
 
     Raises
     ------
-    EndpointError : nothing at all could be analysed.
+    EndpointError : nothing at all could be analysed, or shared.
+    DisclosureError : a shared report would have shown what it hides: a fault of this package, and nothing is made.
 
     >>> import haip_outcomes as haip
     >>> report = haip.build_report(haip.demo_cohort())
@@ -100,6 +108,18 @@ def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
     ['Who is included', 'Overall survival']
     """
     require_cohort(cohort, "build_report")
+    if not share:
+        return _report(cohort, _chapters(cohort, OPEN, progress), OPEN, ())
+    kept, policy, small = shareable(cohort)
+    first = _chapters(kept, policy, progress)  # asks for every number, and shows none of them to anybody
+    shared_problems(data_notes(kept), kept, policy)
+    policy.ledger.decide()
+    del first
+    return _report(kept, _chapters(kept, policy, progress), policy, small)
+
+
+def _chapters(cohort: Cohort, policy: Policy, progress: Progress | None) -> list[Chapter]:
+    """What is analysed, chapter by chapter."""
     steps = ["the literature", "who is included", "overall survival", "liver events", "prognostic factors", "safety and delivery", "the comparison"]
 
     def step(name: str) -> None:
@@ -107,34 +127,45 @@ def build_report(cohort: Cohort, *, progress: Progress | None = None) -> Report:
 
     step("the literature")
     comparison, refused = compared(cohort)
-    counts = {setting: proportions(cohort.setting(setting)) for setting in cohort.settings}
+    if comparison is not None:
+        comparison = cleared_comparison(comparison, cohort, policy)
+    counts = {setting: cleared_proportions(proportions(cohort.setting(setting)), cohort.setting(setting), policy) for setting in cohort.settings}
     step("who is included")
-    chapters = [included(cohort)]
+    chapters = [included(cohort, policy)]
     step("overall survival")
-    chapters.append(overall_survival(cohort, comparison, counts))
+    chapters.append(overall_survival(cohort, comparison, counts, policy))
     step("liver events")
-    chapters.append(liver_events(cohort, comparison))
-    others = other_endpoints(cohort, comparison)
+    chapters.append(liver_events(cohort, comparison, policy))
+    others = other_endpoints(cohort, comparison, policy)
     if others is not None:
         chapters.append(others)
     step("prognostic factors")
-    chapters.append(prognostic(cohort, comparison))
+    chapters.append(prognostic(cohort, comparison, policy))
     step("safety and delivery")
-    chapters.append(delivery(cohort, comparison, counts))
+    chapters.append(delivery(cohort, comparison, counts, policy))
     step("the comparison")
-    chapters.append(literature(comparison, refused, chapters))
+    chapters.append(literature(comparison, refused, chapters, policy))
     if not sum(chapter.done for chapter in chapters[1:]):
         reasons = [block.reason for chapter in chapters for block in chapter.blocks if isinstance(block, Refusal)]
         raise EndpointError("Nothing could be analysed: " + " ".join(dict.fromkeys(reasons)))
+    return chapters
+
+
+def _report(cohort: Cohort, chapters: list[Chapter], policy: Policy, small: tuple[str, ...]) -> Report:
+    """The chapters with those on the data, the methods and the run; for outside after a last look."""
     notes = data_notes(cohort)
-    facts = run_facts(cohort)
-    chapters += [the_data(cohort, notes), the_methods(cohort, chapters), the_run(cohort, facts)]
+    facts = shared_facts(run_facts(cohort)) if policy.hides else run_facts(cohort)
+    problems = shared_problems(notes, cohort, policy) if policy.hides else problems_frame(notes)
+    chapters += [the_data(cohort, notes, policy), the_methods(cohort, chapters, policy), the_run(cohort, facts)]
+    results = results_of(chapters)
+    if policy.hides:
+        last_look(chapters, results, problems, facts, cohort, policy)
     plan = cohort.plan.cohort
     parts = listed([f"{len(cohort.setting(name))} {name}" for name in cohort.settings])
     return Report(
         title=f"{plan.name}: outcomes", subtitle=f"{plural(len(cohort), 'patient')} ({parts}). haip_outcomes {facts['haip_outcomes']}, {facts['made']} UTC.",
-        chapters=tuple(chapters), results=results_of(chapters), problems=problems_frame(notes), run=facts,
-        synthetic=plan.synthetic, caution=plan.caution,
+        chapters=tuple(chapters), results=results, problems=problems, run=facts,
+        synthetic=plan.synthetic, caution=plan.caution, notice=notice(chapters, small) if policy.hides else "",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +12,7 @@ import pandas as pd
 from haip_outcomes.errors import CohortError, HaipError, PlanError
 from haip_outcomes.figures.style import Drawing
 from haip_outcomes.survival.results import VOCABULARY
+from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
 
 RESULT_COLUMNS = ("chapter", "setting", "analysis", "quantity", *VOCABULARY, "unit", "shown", "method", "status", "reason")
@@ -55,10 +56,14 @@ Block = Heading | Paragraph | Table | Drawing | Refusal
 
 @dataclass
 class Chapter:
-    """A chapter while it is written. Sections add blocks and record every number that they show."""
+    """A chapter while it is written. Sections add blocks and record every number that they show.
+
+    In a report for outside (`policy.hides`) only numbers that a section has `cleared` with the policy are recorded.
+    """
 
     key: str
     title: str
+    policy: Policy = OPEN
     blocks: list[Block] = field(default_factory=list)
     headlines: list[tuple[str, str, str]] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -84,14 +89,29 @@ class Chapter:
         name = re.sub(r"[^\w-]+", "_", name)
         self.blocks.append(replace(block, name=name))
         if isinstance(block, Drawing) and block.numbers is not None:
-            self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis")
+            self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis", cleared=True)
+
+    def draw(self, make: Callable[[], Drawing], name: str, setting: str) -> None:
+        """Show a figure; in a report for outside, where it may have nothing left to draw, its line says why."""
+        if not self.policy.hides:
+            self.show(make(), name, setting)
+            return
+        with self.attempt(f"figure {name.replace('_', ' ')}", setting):
+            self.show(make(), name, setting)
 
     def headline(self, group: str, measure: str, value: str) -> None:
         """Add a cell to the first screen's table: a column a setting, a row a measure."""
         self.headlines.append((group, measure, value))
 
-    def record(self, frame: pd.DataFrame, *, setting: str, analysis: str, quantity: str, unit: str = "", method: str = "") -> None:
+    def record(self, frame: pd.DataFrame, *, setting: str, analysis: str, quantity: str, unit: str = "", method: str = "",
+               cleared: bool = False) -> None:  # fmt: skip
         """Keep the numbers shown, for results.csv, and the method's sentence, for the chapter on methods."""
+        method = self.policy.method(method)
+        if method and method not in self.methods:
+            self.methods.append(method)
+        self.done += 1
+        if self.policy.hides and not cleared:
+            return
         about = {"chapter": self.key, "setting": setting, "analysis": analysis, "quantity": quantity, "unit": unit, "method": method,
                  "status": "done", "reason": ""}  # fmt: skip
         kept = frame[[name for name in frame.columns if name in (*VOCABULARY, "shown")]].dropna(axis="columns", how="all")
@@ -99,18 +119,16 @@ class Chapter:
             about.pop("quantity")
             kept = kept.assign(quantity=frame["quantity"])
         self.records.append(kept.assign(**about))
-        if method and method not in self.methods:
-            self.methods.append(method)
-        self.done += 1
 
     def refuse(self, analysis: str, reason: str, setting: str = "") -> None:
         """Put a line where a result would have stood."""
-        self.blocks.append(Refusal(analysis, reason))
+        self.blocks.append(Refusal(analysis, self.policy.words(reason)))
         self.refuse_quietly(analysis, reason, setting)
 
     def refuse_quietly(self, analysis: str, reason: str, setting: str = "") -> None:
         """Keep a refusal for results.csv where the page already says it in a table."""
-        self.records.append(pd.DataFrame([{"chapter": self.key, "setting": setting, "analysis": analysis, "status": "refused", "reason": reason}]))
+        self.records.append(pd.DataFrame([{"chapter": self.key, "setting": setting, "analysis": analysis, "status": "refused",
+                                           "reason": self.policy.words(reason)}]))  # fmt: skip
 
     @contextmanager
     def attempt(self, analysis: str, setting: str = "") -> Iterator[None]:

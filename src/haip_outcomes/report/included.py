@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from haip_outcomes.formatting import count, listed, median
+from haip_outcomes.formatting import count, listed
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.outside import shared_flow
 from haip_outcomes.report.words import by_setting, setting_title, small
 from haip_outcomes.survival.curves.kaplan_meier import follow_up
 from haip_outcomes.tables.baseline import baseline_frame, baseline_table
+from haip_outcomes.tables.disclosure import CHARACTERISTICS, OPEN, Policy
+from haip_outcomes.tables.estimates import medians
+from haip_outcomes.tables.outcomes import hidden_note, median_text
 from haip_outcomes.tables.table import Table
 
 
-def included(cohort: Cohort) -> Chapter:
+def included(cohort: Cohort, policy: Policy = OPEN) -> Chapter:
     """Flow, median follow-up, missing values and Table 1."""
-    chapter = Chapter("included", "Who is included")
-    _flow(cohort, chapter)
+    chapter = Chapter("included", "Who is included", policy)
+    (shared_flow if policy.hides else _flow)(cohort, chapter)
     for setting, part, title in by_setting(cohort):
         with chapter.attempt("median follow-up", setting):
             _follow_up(part, setting, title, chapter)
     with chapter.attempt("patient characteristics"):
         by = "setting" if len(cohort.settings) > 1 else None
-        chapter.show(baseline_table(cohort, by=by), "table1_characteristics")
-        chapter.record(baseline_frame(cohort, by=by), setting="all", analysis="characteristics", quantity="")
+        chapter.show(baseline_table(cohort, by=by, policy=policy), "table1_characteristics")
+        chapter.record(baseline_frame(cohort, by=by, policy=policy), setting="all", analysis="characteristics", quantity="", cleared=True)
     _missing(cohort, chapter)
     return chapter
 
@@ -48,10 +53,9 @@ def _flow(cohort: Cohort, chapter: Chapter) -> None:
 def _follow_up(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
     tte = part.endpoint("os" if "os" in part.plan.endpoints else next(iter(part.plan.endpoints)))
     curve = follow_up(tte)
-    row = curve.median()
-    found = row.iloc[0]
-    words = median(found["estimate"], found["conf_low"], found["conf_high"])
-    chapter.record(row, setting=setting, analysis="follow-up", quantity="median", unit=tte.unit, method=curve.method)
+    row = medians(curve, chapter.policy)
+    words = median_text(row.iloc[0], chapter.policy)
+    chapter.record(row, setting=setting, analysis="follow-up", quantity="median", unit=tte.unit, method=curve.method, cleared=True)
     chapter.say(f"{title}: median follow-up {words} {tte.unit} since {tte.time_zero} (reverse Kaplan-Meier).")
     chapter.headline(title, f"Median follow-up, {tte.unit}", words)
 
@@ -76,14 +80,16 @@ def _missing(cohort: Cohort, chapter: Chapter) -> None:
                 continue
             missing = int(part[column].isna().sum())
             total += missing
-            cells.append(count(missing, len(part)))
-            records.append({"term": column, "group": title, "n": len(part), "n_event": missing})
+            absent = part.frame.index[part[column].isna()]
+            shown = chapter.policy.family(part.frame.index, [absent, part.frame.index.difference(absent)], CHARACTERISTICS)[0]
+            cells.append(chapter.policy.cell(shown, count(missing, len(part))))
+            records.append({"term": column, "group": title, "n": len(part), "n_event": missing if shown else np.nan})
         if total:
             rows.append((cohort.plan.label(column), *cells))
         else:
             complete.append(cohort.plan.label(column) if not complete else small(cohort.plan.label(column)))
-    notes = ["Patients without a value.", *([f"Complete: {listed(complete)}."] if complete else [])]
+    notes = ["Patients without a value.", *([f"Complete: {listed(complete)}."] if complete else []), *filter(None, [hidden_note(rows)])]
     table = Table("missing_values", "Missing values", ("Column", *(f"{title} (n = {len(part)})" for title, _, part in groups)),
                   tuple(rows) or (("Nothing is missing", *["0"] * len(groups)),), tuple(notes))  # fmt: skip
     chapter.show(table, "missing_values")
-    chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value")
+    chapter.record(pd.DataFrame(records), setting="all", analysis="missing values", quantity="patients without a value", cleared=True)

@@ -23,6 +23,7 @@ from haip_outcomes.report.content import Chapter, Verdict
 from haip_outcomes.report.side_by_side import side_by_side
 from haip_outcomes.report.words import small
 from haip_outcomes.tables.comparisons import shown, title_of, value_text
+from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
 
 AGAINST = "Against the literature"
@@ -45,9 +46,9 @@ def beside(comparison: Comparison | None, settings: tuple[str, ...], endpoints: 
         chapter.show(side_by_side(comparison, ids, "Beside the literature"), f"beside_{chapter.key}_{'_'.join(settings)}_{endpoints[0]}")
 
 
-def literature(comparison: Comparison | None, refused: HaipError | None, before: Sequence[Chapter] = ()) -> Chapter:
+def literature(comparison: Comparison | None, refused: HaipError | None, before: Sequence[Chapter] = (), policy: Policy = OPEN) -> Chapter:
     """Every figure looked at: what was judged, what stands in no chapter `before`, and why the rest can't be compared."""
-    chapter = Chapter("literature", AGAINST)
+    chapter = Chapter("literature", AGAINST, policy)
     if comparison is None:
         chapter.refuse("comparison with published figures", str(refused))
         return chapter
@@ -116,7 +117,7 @@ def _record(comparison: Comparison, chapter: Chapter) -> None:
     """Both sides of every comparison: the centre's number, the published one, their difference."""
     counts = {"figures looked at": comparison.looked_at, "figures set beside": sum(one.answers is not None for one in comparison.compared),
               "figures named in the plan": len(comparison.judged)}  # fmt: skip
-    chapter.record(pd.DataFrame([{"quantity": name, "n": n} for name, n in counts.items()]), setting="all", analysis="the literature", quantity="")
+    chapter.record(pd.DataFrame([{"quantity": name, "n": n} for name, n in counts.items()]), setting="all", analysis="the literature", quantity="", cleared=True)
     tidy = comparison.tidy()
     answered = {one.figure.id for one in comparison.compared if one.answers}
     for row in tidy.to_dict("records"):
@@ -131,4 +132,4 @@ def _record(comparison: Comparison, chapter: Chapter) -> None:
         if not pd.isna(row["difference"]):
             numbers.append({"quantity": f"{row['contrast']} centre to published", "estimate": row["difference"], "time": row["time"],
                             "conf_low": row["difference_low"], "conf_high": row["difference_high"]})  # fmt: skip
-        chapter.record(pd.DataFrame(numbers), quantity="", method=comparison.method, **about)
+        chapter.record(pd.DataFrame(numbers), quantity="", method=comparison.method, cleared=True, **about)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
-from haip_outcomes.formatting import count, median, number, percent, plural
+from haip_outcomes.formatting import count, number, percent, plural
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
 from haip_outcomes.report.nested import nested
-from haip_outcomes.report.words import by_setting, months, rows_of, small, test_words
+from haip_outcomes.report.sensitivity import sensitivity
+from haip_outcomes.report.words import by_setting, months, rows_of, small, test_frame, test_words
 from haip_outcomes.survival.comparing.gray_test import gray
 from haip_outcomes.survival.curves.aalen_johansen import CumulativeIncidence, cumulative_incidence
 from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve, survival_curve
 from haip_outcomes.survival.time_to_event import TimeToEvent
-from haip_outcomes.tables.outcomes import answered, incidence_table
+from haip_outcomes.tables.disclosure import HIDDEN, OPEN, Policy
+from haip_outcomes.tables.estimates import UNTESTED, answered, medians, sizes, tests_shown, values_at
+from haip_outcomes.tables.outcomes import hidden_note, incidence_table, median_text
 from haip_outcomes.tables.table import Table
 
 _FOUR = ("Four numbers are called liver recurrence in the literature, and they answer different questions: any liver event or liver as the first "
@@ -26,9 +30,9 @@ _FOUR = ("Four numbers are called liver recurrence in the literature, and they a
          "risk). Each number here says which one it is.")  # fmt: skip
 
 
-def liver_events(cohort: Cohort, comparison: Comparison | None) -> Chapter:
+def liver_events(cohort: Cohort, comparison: Comparison | None, policy: Policy = OPEN) -> Chapter:
     """Time to liver progression or recurrence, and hepatic against extrahepatic as first site, by setting."""
-    chapter = Chapter("liver", "Liver and extrahepatic events")
+    chapter = Chapter("liver", "Liver and extrahepatic events", policy)
     chapter.say(_FOUR, "note")
     for setting, part, title in by_setting(cohort):
         chapter.heading(title)
@@ -42,6 +46,8 @@ def liver_events(cohort: Cohort, comparison: Comparison | None) -> Chapter:
         if _planned("first_site", "first site of progression or recurrence", part, setting, chapter):
             _first_site(part, setting, title, chapter)
         beside(comparison, (setting,), ("extrahepatic_recurrence",), chapter)
+        if not policy.hides:  # two counts that differ by one or two patients would show these
+            sensitivity(part, setting, chapter)
     return chapter
 
 
@@ -59,13 +65,13 @@ def _liver(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
         curve = survival_curve(tte.only(cause))
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
-        chapter.show(plot_survival(curve), f"liver_free_{setting}", setting)
-        chapter.show(plot_cumulative_incidence(incidence, cause=cause), f"liver_incidence_{setting}", setting)
-        chapter.show(medians_table({"": curve}, tte.label), f"liver_medians_{setting}")
-        chapter.show(incidence_table(incidence, times), f"liver_incidence_{setting}")
+        chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"liver_free_{setting}", setting)
+        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=cause, policy=chapter.policy), f"liver_incidence_{setting}", setting)
+        chapter.show(medians_table({"": curve}, tte.label, policy=chapter.policy), f"liver_medians_{setting}")
+        chapter.show(incidence_table(incidence, times, policy=chapter.policy), f"liver_incidence_{setting}")
         for method in ("brookmeyer-crowley", "standard-error"):
-            chapter.record(curve.median(method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
-                           quantity=f"median ({method})", unit=tte.unit, method=curve.method)  # fmt: skip
+            chapter.record(medians(curve, chapter.policy, method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
+                           quantity=f"median ({method})", unit=tte.unit, method=curve.method, cleared=True)  # fmt: skip
         record_incidence(incidence, times, setting, f"{tte.label}, any time", chapter)
         _liver_headline(curve, incidence, cause, title, times, chapter)
         _late_deaths(part, setting, cause, chapter)
@@ -85,36 +91,46 @@ def liver_cause(tte: TimeToEvent, part: Cohort) -> str:
     return causes[0]
 
 
-def medians_table(curves: dict[str, SurvivalCurve], label: str, name: str = "medians") -> Table:
+def medians_table(curves: dict[str, SurvivalCurve], label: str, name: str = "medians", *, policy: Policy = OPEN) -> Table:
     """The median both ways: by inverting the interval of the curve, and the symmetric form older series print."""
     rows = []
     for group, curve in curves.items():
         for method, words in (("brookmeyer-crowley", "from the curve (Brookmeyer-Crowley, log-log)"), ("standard-error", "plus and minus 1.96 standard errors")):
-            found = curve.median(method=method).iloc[0]
-            rows.append((f"{group}: {words}" if group else f"Median {words}", number(found["n"], 0), number(found["n_event"], 0),
-                         median(found["estimate"], found["conf_low"], found["conf_high"])))  # fmt: skip
+            found = medians(curve, policy, method=method).iloc[0]
+            missing = HIDDEN if policy.hides else "-"
+            rows.append((f"{group}: {words}" if group else f"Median {words}", number(found["n"], 0, missing), number(found["n_event"], 0, missing),
+                         median_text(found, policy)))  # fmt: skip
     curve = next(iter(curves.values()))
     notes = (f"{curve.caution[:1].upper()}{curve.caution[1:]}." if curve.caution else "",
              "The symmetric form is what several published series seem to print; it covers about 85% at 30 patients and is given only to be "
-             "compared with them. NR: not reached. A negative lower limit is shown as computed.")  # fmt: skip
+             "compared with them. NR: not reached. A negative lower limit is shown as computed.", hidden_note(rows))  # fmt: skip
     return Table(name, f"{label}: median time since {curve.time_zero}, {curve.unit}", ("", "n", "Events", "Median (95% CI)"), tuple(rows),
                  tuple(filter(None, notes)))  # fmt: skip
 
 
 def _liver_headline(curve: SurvivalCurve, incidence: CumulativeIncidence, cause: str, title: str, times: tuple[float, ...], chapter: Chapter) -> None:
-    found = curve.median().iloc[0]
-    chapter.headline(title, f"{curve.label}, median {curve.unit} (deaths censored)", median(found["estimate"], found["conf_low"], found["conf_high"]))
-    at = answered(incidence.at(list(times)))
+    policy = chapter.policy
+    found = medians(curve, policy).iloc[0]
+    chapter.headline(title, f"{curve.label}, median {curve.unit} (deaths censored)", median_text(found, policy))
+    at = values_at(incidence, times, policy)
     own = at[at["outcome"] == cause]
+    if policy.hides and len(own) and not own["hidden"].all():
+        own = own[~own["hidden"]]
     if len(own):
         row = own.iloc[0]
         chapter.headline(title, f"{curve.label} within {months(row['time'])} {curve.unit} (deaths competing)",
-                         percent(row["estimate"], row["conf_low"], row["conf_high"]))  # fmt: skip
+                         HIDDEN if row.get("hidden") else percent(row["estimate"], row["conf_low"], row["conf_high"]))  # fmt: skip
 
 
 def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> None:
     """Deaths long after the last look at the liver: listed, and the incidence again with those patients censored."""
     late = part.late_deaths("liver")
+    if chapter.policy.hides:
+        index = part.frame.index
+        shown = chapter.policy.shows(index[late], index)
+        told, after = plural(int(late.sum()), "patient"), "more than 180 days after the last look at the liver"
+        chapter.say(f"{told} died {after}." if shown else f"The number who died {after} is hidden.", "note")
+        return
     if not late.any():
         chapter.say("Nobody died more than 180 days after the last look at the liver.", "note")
         return
@@ -138,21 +154,27 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
 
 def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter) -> None:
     """The numbers of an incidence table, for results.csv."""
-    chapter.record(answered(incidence.at(list(times))), setting=setting, analysis=analysis, quantity="cumulative incidence",
-                   unit=incidence.unit, method=incidence.method)  # fmt: skip
-    counts = [{"outcome": outcome, "group": group, "n": n, "n_event": k} for outcome in incidence.states
+    policy = chapter.policy
+    chapter.record(values_at(incidence, times, policy), setting=setting, analysis=analysis, quantity="cumulative incidence",
+                   unit=incidence.unit, method=incidence.method, cleared=True)  # fmt: skip
+    counts: list[dict[str, object]] = [{"outcome": outcome, "group": group, "n": n, "n_event": k} for outcome in incidence.states
               for group, n, k in zip(incidence.groups, incidence.n, incidence.n_event(outcome), strict=True)]  # fmt: skip
-    chapter.record(pd.DataFrame(counts), setting=setting, analysis=analysis, quantity="patients and events")
+    if policy.hides:
+        for row in counts:
+            one = next(one for one in incidence.sets if one.group == row["group"])
+            n, events = sizes(one, policy, incidence.groups, incidence.sets, incidence.states.index(str(row["outcome"])) + 1)
+            row |= {"n": row["n"] if n else np.nan, "n_event": row["n_event"] if events else np.nan}
+    chapter.record(pd.DataFrame(counts), setting=setting, analysis=analysis, quantity="patients and events", cleared=True)
 
 
 def _composite(part: Cohort, setting: str, chapter: Chapter) -> None:
     recipe = part.plan.endpoints["hepatic_pfs"]
     curve = survival_curve(part.endpoint("hepatic_pfs").any_event(recipe.label))
-    found = curve.median()
+    found = medians(curve, chapter.policy)
     row = found.iloc[0]
-    chapter.say(f"{recipe.label}: median {median(row['estimate'], row['conf_low'], row['conf_high'])} {curve.unit} since {curve.time_zero}, "
-                f"{row['n_event']} events in {plural(int(row['n']), 'patient')}.")  # fmt: skip
-    chapter.record(found, setting=setting, analysis=recipe.label, quantity="median", unit=curve.unit, method=curve.method)
+    counts = "" if row[["n", "n_event"]].isna().any() else f", {int(row['n_event'])} events in {plural(int(row['n']), 'patient')}"
+    chapter.say(f"{recipe.label}: median {median_text(row, chapter.policy)} {curve.unit} since {curve.time_zero}{counts}.")
+    chapter.record(found, setting=setting, analysis=recipe.label, quantity="median", unit=curve.unit, method=curve.method, cleared=True)
 
 
 def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
@@ -161,19 +183,31 @@ def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> Non
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
         counts = tte.counts
-        told = ", ".join(f"{small(name) if name != 'censored' else 'none so far'} {count(k, tte.n)}" for name, k in counts.items())
-        chapter.say(f"{tte.label}, the first event of {plural(tte.n, 'patient')}: {told}.")
+        shown = _first_events_shown(tte, part, chapter.policy)
+        told = ", ".join(f"{small(name) if name != 'censored' else 'none so far'} {chapter.policy.cell(shown[name], count(k, tte.n))}"
+                         for name, k in counts.items())  # fmt: skip
+        chapter.say(f"{tte.label}, the first event of {plural(tte.n, 'patient') if shown[''] else 'the patients'}: {told}.")
         chapter.headline(title, tte.label, told)
-        chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n, "n_event": list(counts.values())}), setting=setting,
-                       analysis=tte.label, quantity="first events")  # fmt: skip
-        chapter.show(plot_cumulative_incidence(incidence, cause=tte.states[0]), f"first_site_{setting}", setting)
+        chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n if shown[""] else np.nan,
+                                     "n_event": [k if shown[name] else np.nan for name, k in counts.items()]}), setting=setting,
+                       analysis=tte.label, quantity="first events", cleared=True)  # fmt: skip
+        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], policy=chapter.policy), f"first_site_{setting}", setting)
         record_incidence(incidence, times, setting, tte.label, chapter)
         splits: dict[str, Table] = {}
         notes: list[str] = []
         for group in part.plan.analysis.groups:
             with chapter.attempt(f"first site by {small(part.plan.label(group))}", setting):
                 _by_group(part, group, setting, splits, notes, chapter)
-        chapter.show(nested(incidence_table(incidence, times), splits, notes), f"first_site_{setting}")
+        chapter.show(nested(incidence_table(incidence, times, policy=chapter.policy), splits, notes), f"first_site_{setting}")
+
+
+def _first_events_shown(tte: TimeToEvent, part: Cohort, policy: Policy) -> dict[str, bool]:
+    """Whether the count of each first event may be shown with its share; "" for the number of patients."""
+    names = [*tte.counts]
+    codes = [0 if name == "censored" else tte.code(name) for name in names]
+    everybody = policy.shows(tte.index, part.frame.index)
+    each = policy.family(tte.index, [tte.index[tte.state == code] for code in codes])
+    return {"": everybody} | {name: shown and everybody for name, shown in zip(names, each, strict=True)}
 
 
 def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], notes: list[str], chapter: Chapter) -> None:
@@ -181,15 +215,17 @@ def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], 
     label = part.plan.label(group)
     tte = chosen.endpoint("first_site")
     incidence = incidence_of(tte, chosen[group])
-    tests = {cause: gray(tte, chosen[group], cause=cause) for cause in tte.states if (tte.state == tte.code(cause)).any()}
-    if not tests:
+    tests = {cause: gray(tte, chosen[group], cause=cause) for cause in tte.states
+             if (tte.state == tte.code(cause)).any() and tests_shown(incidence.sets, tte.code(cause), chapter.policy)}  # fmt: skip
+    if not tte.state.any():
         raise EndpointError("nobody had an event.")
-    splits[label] = incidence_table(incidence, part.plan.analysis.times, by_label=label)
-    notes.append(f"{label}, Gray's test (the other events competing): {'; '.join(f'{cause} {test_words(test)}' for cause, test in tests.items())}. "
-                 "The p-values are not adjusted for the number of tests.")  # fmt: skip
+    splits[label] = incidence_table(incidence, part.plan.analysis.times, by_label=label, policy=chapter.policy)
+    words = "; ".join(f"{cause} {test_words(test)}" for cause, test in tests.items())
+    notes.append(f"{label}, Gray's test (the other events competing): {words}. The p-values are not adjusted for the number of tests."
+                 if tests else f"{label}: {UNTESTED}")  # fmt: skip
     analysis = f"{tte.label} by {small(label)}"
     record_incidence(incidence, part.plan.analysis.times, setting, analysis, chapter)
     for cause, test in tests.items():
-        chapter.record(test.tidy().assign(outcome=cause), setting=setting, analysis=analysis, quantity="Gray's test", method=test.method)
-    drawing = plot_cumulative_incidence(incidence, cause=tte.states[0], tests=tests, by_label=label)
-    chapter.show(drawing, f"first_site_{setting}_by_{group}", setting)
+        chapter.record(test_frame(test, chapter.policy).assign(outcome=cause), setting=setting, analysis=analysis, quantity="Gray's test", method=test.method,
+                       cleared=True)  # fmt: skip
+    chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], tests=tests, by_label=label, policy=chapter.policy), f"first_site_{setting}_by_{group}", setting)

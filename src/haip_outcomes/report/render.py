@@ -16,14 +16,14 @@ from haip_outcomes.report.content import Chapter, Heading, Paragraph, Refusal
 from haip_outcomes.tables.table import Table, unbroken
 
 
-def render_html(title: str, subtitle: str, chapters: list[Chapter], *, synthetic: bool, caution: str) -> str:
+def render_html(title: str, subtitle: str, chapters: list[Chapter], *, synthetic: bool, caution: str, notice: str = "") -> str:
     """The whole page. All text is escaped; figures are embedded as vector pictures."""
     folder = files("haip_outcomes.report") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["unbroken"] = unbroken
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
-        title=title, subtitle=subtitle, synthetic=synthetic, caution=caution, glance=_glance(chapters),
+        title=title, subtitle=subtitle, synthetic=synthetic, caution=caution, notice=notice, glance=_glance(chapters),
         answer=" ".join(filter(None, (chapter.answer for chapter in chapters))), verdicts=[line for chapter in chapters for line in chapter.verdicts],
         css=Markup((folder / "report.css").read_text(encoding="utf-8")), chapters=_numbered(chapters),
     )  # fmt: skip

@@ -16,7 +16,10 @@ from haip_outcomes.formatting import listed
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.registry.endpoints import LATE_DEATH_DAYS
 from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.outside import METHOD, shared_problems
 from haip_outcomes.report.words import by_setting
+from haip_outcomes.tables.disclosure import OPEN, Policy
+from haip_outcomes.tables.outcomes import hidden_note
 from haip_outcomes.tables.table import Table
 
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pandera", "pydantic")
@@ -44,9 +47,12 @@ def problems_frame(problems: tuple[Problem, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def the_data(cohort: Cohort, notes: tuple[Problem, ...]) -> Chapter:
+def the_data(cohort: Cohort, notes: tuple[Problem, ...], policy: Policy = OPEN) -> Chapter:
     """What the data made us note."""
-    chapter = Chapter("data", "Notes on the data")
+    chapter = Chapter("data", "Notes on the data", policy)
+    if policy.hides:
+        _shared_data(shared_problems(notes, cohort, policy), chapter)
+        return chapter
     if notes:
         rows = tuple((note.where(), note.column or "-", note.found, note.expected, note.advice) for note in notes)
         chapter.show(Table("notes", "Notes", ("Row", "Column", "Found", "Expected", "What to do"), rows, text_columns=(1, 2, 3, 4)), "notes_on_the_data")
@@ -57,13 +63,25 @@ def the_data(cohort: Cohort, notes: tuple[Problem, ...]) -> Chapter:
     return chapter
 
 
-def the_methods(cohort: Cohort, chapters: list[Chapter]) -> Chapter:
+def _shared_data(problems: pd.DataFrame, chapter: Chapter) -> None:
+    rows = tuple((row["concerns"], row["column"] or "-", row["patients"]) for row in problems.to_dict("records"))
+    if rows:
+        chapter.show(Table("notes", "Notes", ("What", "Column", "Patients"), rows, tuple(filter(None, [hidden_note(rows)])), text_columns=(1,)),
+                     "notes_on_the_data")  # fmt: skip
+    else:
+        chapter.say("The file has no problem that the plan's rules can see.")
+
+
+def the_methods(cohort: Cohort, chapters: list[Chapter], policy: Policy = OPEN) -> Chapter:
     """Endpoints as the plan defines them, and the sentence each estimator wrote about itself."""
-    chapter = Chapter("methods", "Methods")
+    chapter = Chapter("methods", "Methods", policy)
+    if policy.hides:
+        chapter.say(METHOD)
     rows = []
     for name, recipe in cohort.plan.endpoints.items():
-        seen = recipe.last_seen or "the times themselves"
-        rows.append((recipe.label, cohort.recipe(name).time_zero, ", ".join(recipe.events), f"{seen}"))
+        seen = cohort.plan.label(recipe.last_seen) if recipe.last_seen else "the times themselves"
+        both = f"; {' and '.join(recipe.both.events)} at most {recipe.both.within_days} days apart are {recipe.both.label}" if recipe.both else ""
+        rows.append((recipe.label, cohort.recipe(name).time_zero, f"{', '.join(recipe.events)}{both}", seen))
     chapter.show(Table("endpoints", "Endpoints", ("Endpoint", "Time zero", "Events (the earliest counts; at a tie, in this order)", "Censored at"), tuple(rows),
                        ("Times made from dates are in months of 365.25/12 days. Death counts on its own date, also after the last look.",),
                        text_columns=(1, 2, 3)), "endpoints")  # fmt: skip
@@ -71,6 +89,8 @@ def the_methods(cohort: Cohort, chapters: list[Chapter]) -> Chapter:
         sentences = list(dict.fromkeys(_general(sentence) for sentence in other.methods))
         if sentences:
             chapter.say(f"{other.title}. " + " ".join(s if s.endswith(".") else f"{s}." for s in sentences))
+    if cohort.methods:
+        chapter.say("Derived columns. " + " ".join(f"{policy.words(sentence)}." for sentence in cohort.methods.values()))
     used = " ".join(sentence for other in chapters for sentence in other.methods)
     chapter.heading("References")
     for words, reference in REFERENCES:
@@ -110,6 +130,10 @@ REFERENCES = (
 def the_run(cohort: Cohort, facts: dict[str, Any]) -> Chapter:
     """Version, file, hashes."""
     chapter = Chapter("run", "This run")
+    if "cohort_sha256" not in facts:  # for outside
+        about = [("haip_outcomes", facts["haip_outcomes"]), ("Python", facts["python"]), ("Made (UTC)", facts["made"]), *facts["packages"].items()]
+        chapter.show(Table("run", "What made this report", ("What", "Value"), tuple(about), text_columns=(1,)), "run")
+        return chapter
     rows = [("haip_outcomes", facts["haip_outcomes"]), ("Python", facts["python"]), ("Made (UTC)", facts["made"]),
             ("Cohort file", facts["cohort_file"]), ("Its SHA-256", facts["cohort_sha256"]), ("Plan's SHA-256", facts["plan_sha256"]),
             ("Random numbers", facts["seed"]), *((name, number) for name, number in facts["packages"].items())]  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 from haip_outcomes.formatting import listed, number, p_value, percent, plural
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.survival.results import TestResult
+from haip_outcomes.tables.disclosure import Policy
 
 SETTING_TITLES = {"adjuvant": "Adjuvant pump", "unresectable": "Unresectable disease", "comparator": "Comparator: no pump"}
 
@@ -45,6 +46,15 @@ def rows_of(index: pd.Index) -> str:
     if len(index) > 8:
         return f"rows {', '.join(str(row) for row in index[:5])} and {len(index) - 5} more"
     return f"row{'s' if len(index) != 1 else ''} {listed([str(row) for row in index])}"
+
+
+def test_frame(test: TestResult, policy: Policy) -> pd.DataFrame:
+    """A test's rows for results.csv; for outside no more of them than is printed."""
+    frame = test.tidy()
+    if not policy.hides:
+        return frame
+    kept = frame.drop(columns=[name for name in ("std_error", "estimate", "conf_low", "conf_high", "n", "n_event", "n_risk", "n_censor") if name in frame])
+    return kept.assign(**{name: kept[name].astype(float).round(digits) for name, digits in (("statistic", 2), ("p_value", 3)) if name in kept})
 
 
 def test_words(test: TestResult) -> str:

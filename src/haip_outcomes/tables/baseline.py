@@ -10,8 +10,12 @@ import pandas as pd
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import count, listed, number, plural
 from haip_outcomes.registry.cohort import Cohort, require_cohort
-from haip_outcomes.registry.plan import Plan, TimedFlag
+from haip_outcomes.registry.plan import Plan
+from haip_outcomes.registry.planning.parts import TimedFlag
 from haip_outcomes.survival.results import in_order
+from haip_outcomes.tables.characteristics import Cleared, cleared, rounded_quartiles
+from haip_outcomes.tables.disclosure import HIDDEN, OPEN, SIZES, Policy
+from haip_outcomes.tables.outcomes import hidden_note
 from haip_outcomes.tables.table import Table
 
 _SMD = (
@@ -23,7 +27,7 @@ _SMD = (
 Row = tuple[str, list[str], str]  # name, a cell a group, standardised difference
 
 
-def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str] | None = None) -> Table:
+def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str] | None = None, *, policy: Policy = OPEN) -> Table:
     """Table 1: n (%) of each category, median (interquartile range) of each number, and how many are missing.
 
     Parameters
@@ -34,6 +38,7 @@ def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str]
         (above about 0.1 it is worth a look; it does not grow with the number of patients, as a p-value does).
     columns : which characteristics, in this order. By default the plan's `table1`; without it those that the plan
         declares as category or number and that are neither part of an endpoint nor of `[programme]`, because these are known only afterwards.
+    policy : which small numbers are hidden; none by default.
 
     Percentages and quartiles are of the patients with a known value, as a footnote says; the row "Missing" has the
     others. Quartiles interpolate as R's `quantile(type = 7)`.
@@ -52,27 +57,30 @@ def baseline_table(cohort: Cohort, by: str | None = None, columns: Sequence[str]
     notes = ["n (%); median (interquartile range). Percentages and quartiles are of the patients with a known value; "
              "“Missing” counts the others."]  # fmt: skip
     unknown = int(cohort[by].isna().sum()) if by is not None else 0
-    if unknown:
+    if by is not None and unknown and policy.shows(cohort.frame.index[cohort[by].isna()], cohort.frame.index, SIZES):
         notes.append(f"{plural(unknown, 'patient')} without {cohort.plan.label(str(by)).lower()} only under All.")
     compared = len(groups) == 3
     names: list[tuple[str, ...]] = []
     indents: list[int] = []
     for column in chosen:
         for i, (name, cells, difference) in enumerate(
-            _characteristic(cohort, column, [mask for _, mask in groups])
+            _characteristic(cohort, column, [mask for _, mask in groups], policy)
         ):
             names.append((name, *cells, *([difference] if compared else [])))
             indents.append(min(i, 1))
-    header = ("Characteristic", *(f"{name} (n = {int(mask.sum())})" for name, mask in groups),
+    sizes = _sizes(cohort, groups, policy)
+    header = ("Characteristic", *(f"{name} (n = {policy.cell(told, str(int(mask.sum())))})" for (name, mask), told in zip(groups, sizes, strict=True)),
               *(["Standardised difference"] if compared else []))  # fmt: skip
+    notes += filter(None, [hidden_note(names)])
     if compared:
         notes.append(_SMD)
+    notes += [f"{policy.words(cohort.methods[column])}." for column in chosen if column in cohort.methods]
     if cohort.plan.cohort.synthetic:
         notes.append("Synthetic patients.")
     split = f" by {_small(cohort.plan.label(by))}" if by is not None else ""
     return Table(
         name="baseline" if by is None else f"baseline_by_{by}",
-        title=f"Characteristics of {plural(len(cohort), 'patient')} ({listed(cohort.settings)}){split}",
+        title=f"Characteristics of {plural(len(cohort), 'patient') if sizes[0] else 'the patients'} ({listed(cohort.settings)}){split}",
         header=header, rows=tuple(names), indents=tuple(indents), footnotes=tuple(notes),
     )  # fmt: skip
 
@@ -112,7 +120,7 @@ def standardised_difference(first: pd.Series, second: pd.Series) -> float:
     return float(np.sqrt(max(gap_vector @ solution, 0.0)))
 
 
-def baseline_frame(cohort: Cohort, by: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def baseline_frame(cohort: Cohort, by: str | None = None, columns: Sequence[str] | None = None, *, policy: Policy = OPEN) -> pd.DataFrame:
     """The numbers of Table 1 in long format: quantity, term, level, group, estimate, n_event, n.
 
     The share of a level with its count, the median and quartiles of a number, how many are missing, and with two groups
@@ -129,20 +137,24 @@ def baseline_frame(cohort: Cohort, by: str | None = None, columns: Sequence[str]
         values = cohort[column]
         number_like = cohort.plan.columns[column].resolved == "number" if column in cohort.plan.columns else False
         values = values.astype(float) if number_like else _as_category(values, column)
-        for group, mask in groups:
+        told = cleared(values, [mask for _, mask in groups], policy)
+        for j, (group, mask) in enumerate(groups):
             known = values[mask].dropna()
-            about = {"term": column, "group": group, "n": len(known)}
+            about = {"term": column, "group": group, "n": len(known) if told.known[j] else np.nan}
             if number_like:
                 shares = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
-                rows += [{**about, "quantity": name, "estimate": float(known.quantile(q))} for name, q in shares.items()]
+                found = rounded_quartiles(values, known, list(shares.values()), policy)
+                rows += [{**about, "quantity": name, "estimate": value} for name, value in zip(shares, found, strict=True)]
             else:
                 counts = {level: int((known == level).sum()) for level in values.cat.categories}
-                rows += [{**about, "quantity": "share", "level": str(level), "n_event": k, "estimate": k / len(known) if len(known) else np.nan}
+                rows += [{**about, "quantity": "share", "level": str(level), "n_event": k if told.level(level, j) else np.nan,
+                          "estimate": policy.share(k / len(known)) if len(known) and told.level(level, j) and told.known[j] else np.nan}
                          for level, k in counts.items()]  # fmt: skip
-            rows.append({**about, "quantity": "missing", "n_event": int(mask.sum()) - len(known), "n": int(mask.sum())})
-        if len(groups) == 3:
+            rows.append({**about, "quantity": "missing", "n_event": int(mask.sum()) - len(known) if told.missing[j] else np.nan,
+                         "n": int(mask.sum()) if told.whole[j] else np.nan})  # fmt: skip
+        if len(groups) == 3 and told.compared:
             between = standardised_difference(values[groups[1][1]], values[groups[2][1]])
-            rows.append({"term": column, "quantity": "standardised difference", "estimate": between})
+            rows.append({"term": column, "quantity": "standardised difference", "estimate": policy.share(between)})
     return in_order(pd.DataFrame(rows, columns=["quantity", "term", "level", "group", "estimate", "n_event", "n"]))
 
 
@@ -182,7 +194,7 @@ def _known_only_afterwards(plan: Plan) -> set[str | None]:
     return used
 
 
-def _characteristic(cohort: Cohort, column: str, masks: list[np.ndarray]) -> Iterator[Row]:
+def _characteristic(cohort: Cohort, column: str, masks: list[np.ndarray], policy: Policy) -> Iterator[Row]:
     if column not in cohort.frame.columns:
         raise EndpointError(
             f'There is no column "{column}" in the plan. {did_you_mean(column, cohort.frame.columns)}'
@@ -195,29 +207,44 @@ def _characteristic(cohort: Cohort, column: str, masks: list[np.ndarray]) -> Ite
         numbers = values.astype(float)
         unit = declared.unit if declared else ""
         title = f"{label}, {unit}" if unit and unit.lower() not in label.lower() else label
-        show = _quartiles(numbers)
+        show = _quartiles(numbers, policy)
+        told = cleared(numbers, masks, policy)
         cells = [show(numbers[mask]) for mask in masks]
-        yield f"{title}, median (IQR)", cells, _difference(numbers, masks)
+        yield f"{title}, median (IQR)", cells, _difference(numbers, masks, told)
         values = numbers
     elif kind == "category":
         values = _as_category(values, column)
         known = [values[mask].dropna() for mask in masks]
+        told = cleared(values, masks, policy)
         levels = list(values.cat.categories)
         if levels == ["No", "Yes"]:
             yield (
                 f"{label}, n (%)",
-                [count(int((group == "Yes").sum()), len(group)) for group in known],
-                _difference(values, masks),
+                _shares(known, "Yes", told),
+                _difference(values, masks, told),
             )
         else:
-            yield f"{label}, n (%)", [""] * len(masks), _difference(values, masks)
+            yield f"{label}, n (%)", [""] * len(masks), _difference(values, masks, told)
             for level in levels:
-                yield str(level), [count(int((group == level).sum()), len(group)) for group in known], ""
+                yield str(level), _shares(known, level, told), ""
     else:
         raise EndpointError(f'Column "{column}" holds {kind}: Table 1 takes categories and numbers. '
                             f'Give [columns.{column}] levels or kind = "number" in the plan.')  # fmt: skip
     if values.isna().any():
-        yield "Missing", [str(int(values[mask].isna().sum())) for mask in masks], ""
+        yield "Missing", [str(int(values[mask].isna().sum())) if shown else HIDDEN for mask, shown in zip(masks, told.missing, strict=True)], ""
+
+
+def _shares(known: list[pd.Series], level: object, told: Cleared) -> list[str]:
+    """How many of each group have a level; without its share where the number of known values is hidden."""
+    counts = [int((group == level).sum()) for group in known]
+    return [HIDDEN if not told.level(level, j) else count(k, len(group)) if told.known[j] else str(k)
+            for j, (k, group) in enumerate(zip(counts, known, strict=True))]  # fmt: skip
+
+
+def _sizes(cohort: Cohort, groups: list[tuple[str, np.ndarray]], policy: Policy) -> list[bool]:
+    """Whether the number of all patients, and of each group, may be shown."""
+    index = cohort.frame.index
+    return [*policy.family(index, [index], SIZES), *policy.family(index, [index[mask] for _, mask in groups[1:]], SIZES)]
 
 
 def _as_category(values: pd.Series, name: str) -> pd.Series:
@@ -230,13 +257,15 @@ def _as_category(values: pd.Series, name: str) -> pd.Series:
     return values.astype("category")
 
 
-def _difference(values: pd.Series, masks: list[np.ndarray]) -> str:
+def _difference(values: pd.Series, masks: list[np.ndarray], told: Cleared) -> str:
     if len(masks) != 3:
         return ""
+    if not told.compared:
+        return HIDDEN
     return number(standardised_difference(values[masks[1]], values[masks[2]]))
 
 
-def _quartiles(everybody: pd.Series) -> Callable[[pd.Series], str]:
+def _quartiles(everybody: pd.Series, policy: Policy) -> Callable[[pd.Series], str]:
     """Quartiles with digits that fit the variable, the same in all groups: whole numbers stay whole."""
     known = everybody.dropna()
     whole = bool((known == known.round()).all())
@@ -246,6 +275,9 @@ def _quartiles(everybody: pd.Series) -> Callable[[pd.Series], str]:
     def show(group: pd.Series) -> str:
         if not group.notna().any():
             return "-"
+        if policy.hides:
+            lower, middle, upper = (f"{value:g}" for value in rounded_quartiles(everybody, group.dropna(), [0.25, 0.5, 0.75], policy))
+            return f"{middle} ({lower}, {upper})" if middle != "nan" else HIDDEN
         lower, middle, upper = (number(float(group.quantile(q)), digits) for q in (0.25, 0.5, 0.75))
         if whole and digits:
             lower, middle, upper = (text.removesuffix(".0") for text in (lower, middle, upper))

@@ -107,7 +107,7 @@ def value_text(row: Row, side: str = "centre", *, unit: bool = True) -> str:
         return f"{number(scale * low, 0)} to {number(scale * high, 0)}{after}"
     if kind == "probability":
         return percent(value) if bare else percent(value, low, high)
-    digits = {"ratio": 2, "days": 0}.get(kind, 1)
+    digits = {"ratio": 2, "days": 0}.get(kind, 0 if side == "centre" and row.get("rounded") else 1)
     if bare and not math.isnan(value):
         return f"{number(value, digits)}{after}"
     if kind == "ratio":
@@ -124,4 +124,4 @@ def difference_text(row: Row) -> str:
         return f"ratio {interval(value, low, high)}"
     if row["unit"] == "probability":
         return interval(100 * value, 100 * low, 100 * high, 0)
-    return interval(value, low, high, 0 if row["unit"] == "days" else 1)
+    return interval(value, low, high, 0 if row["unit"] == "days" or row.get("rounded") else 1)

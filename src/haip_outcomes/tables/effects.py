@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.formatting import interval, number, p_value
+from haip_outcomes.tables.disclosure import HIDDEN, OPEN, Policy
+from haip_outcomes.tables.outcomes import hidden_note
 from haip_outcomes.tables.table import Table
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ MODELS = ("univariable", "multivariable")
 
 
 def effects_table(
-    factors: Factors, *, name: str = "effects", title: str = "Prognostic factors", refusals: bool = True
+    factors: Factors, *, name: str = "effects", title: str = "Prognostic factors", refusals: bool = True, policy: Policy = OPEN
 ) -> Table:
     """Characteristic, patients, events, hazard ratio with its interval and p; univariable and multivariable side by side.
 
@@ -31,13 +33,14 @@ def effects_table(
     factors : what `factors` returned.
     name, title : the table's file name and title.
     refusals : whether footnotes say what was refused; a page that says it elsewhere leaves them out.
+    policy : which small numbers are hidden; none by default.
 
     >>> import haip_outcomes as haip
     >>> cohort = haip.demo_cohort().setting("unresectable")
     >>> haip.effects_table(haip.factors(cohort, "os", ["sarcopenia"])).frame()["Characteristic"].tolist()
     ['Sarcopenia', '    No', '    Yes']
     """
-    frame = effects_frame(factors)
+    frame = effects_frame(factors, policy)
     models = [model for model in MODELS if model == "univariable" or factors.multivariable is not None]
     rows: list[tuple[str, ...]] = []
     indents: list[int] = []
@@ -48,23 +51,24 @@ def effects_table(
             rows.append((str(label), "", "", *[""] * (2 * len(models))))
             indents.append(0)
         for level in levels:
-            rows.append((str(label) if alone else level, *_cells(part[part["level"] == level], models)))
+            rows.append((str(label) if alone else level, *_cells(part[part["level"] == level], models, policy)))
             indents.append(0 if alone else 1)
     level = f"{100 * _any_fit(factors).conf_level:g}% CI"
     columns = (f"HR ({level})", "p")
     return Table(
         name=name, title=title, header=("Characteristic", "n", "Events", *columns * len(models)), rows=tuple(rows), indents=tuple(indents),
-        footnotes=tuple(_footnotes(factors, rows, refusals)),
+        footnotes=tuple(_footnotes(factors, rows, refusals, policy)),
         spanners=(("", 3), *((model.capitalize(), 2) for model in models)) if len(models) > 1 else (),
     )  # fmt: skip
 
 
-def effects_frame(factors: Factors) -> pd.DataFrame:
+def effects_frame(factors: Factors, policy: Policy = OPEN) -> pd.DataFrame:
     """The rows of a printed table of effects, reference rows included: what tables and forest plots are made of.
 
     Columns: label, level ("" for a number), reference, model, estimate, conf_low, conf_high (hazard ratios), p_value, n,
     n_event. A row a level and model; `n` and `n_event` are those of the level among the patients of that model. A term that
-    a model did not fit has no estimate. `attrs` has the method's sentence.
+    a model did not fit has no estimate. `attrs` has the method's sentence. Where small numbers are hidden, so are those of the
+    multivariable model: beside those of the univariable one they would tell how few have a missing value.
     """
     tidy = factors.tidy(exponentiate=True)
     tidy["level"] = tidy["level"].map(lambda level: "" if pd.isna(level) else str(level))
@@ -85,14 +89,14 @@ def effects_frame(factors: Factors) -> pd.DataFrame:
                 row = tidy[(tidy["model"] == model) & (tidy["term"] == term) & (tidy["level"] == level)]
                 if model == "multivariable" and fit is None:
                     continue
-                n, n_event = _counts(factors, fit, term, level, reference)
+                n, n_event = _counts(factors, fit, term, level, reference, policy, model)
                 values = row.iloc[0] if len(row) else {}
                 rows.append({"label": factors.labels.get(term, term), "level": level, "reference": reference, "model": model,
-                             **{key: float(values[key]) if len(row) else np.nan
+                             **{key: _kept(float(values[key]), policy) if len(row) else np.nan
                                 for key in ("estimate", "conf_low", "conf_high", "p_value")},
                              "n": n, "n_event": n_event})  # fmt: skip
     frame = pd.DataFrame(rows)
-    frame.attrs["method"] = factors.method
+    frame.attrs["method"] = policy.method(factors.method)
     return frame
 
 
@@ -112,9 +116,11 @@ def _levels(factors: Factors, term: str) -> Iterator[tuple[str, bool]]:
 
 
 def _counts(
-    factors: Factors, fit: HazardFit | None, term: str, level: str, reference: bool
-) -> tuple[int, int]:
+    factors: Factors, fit: HazardFit | None, term: str, level: str, reference: bool, policy: Policy, model: str
+) -> tuple[float, float]:
     """Patients and events of a level among those that a model analysed; of all who have the term where there is no model."""
+    if policy.hides and (fit is None or model == "multivariable"):
+        return np.nan, np.nan
     if fit is None:
         own = factors.levels[
             (factors.levels["term"] == term) & (factors.levels["level"].fillna("").astype(str) == level)
@@ -122,7 +128,7 @@ def _counts(
         return (int(own["n"].sum()), int(own["n_event"].sum()))
     event = fit.tte.state > 0
     if level == "" and not reference:
-        return fit.n, int(event.sum())
+        return _told(fit, np.ones(len(event), dtype=bool), event, policy)
     dummies = {
         str(shown): fit.design.matrix[:, j] == 1
         for j, (name, shown) in enumerate(fit.design.columns)
@@ -133,12 +139,27 @@ def _counts(
         if reference
         else dummies.get(level, np.zeros(len(event), dtype=bool))
     )
-    return int(inside.sum()), int((inside & event).sum())
+    return _told(fit, inside, event, policy)
 
 
-def _cells(part: pd.DataFrame, models: list[str]) -> tuple[str, ...]:
+def _told(fit: HazardFit, inside: np.ndarray, event: np.ndarray, policy: Policy) -> tuple[float, float]:
+    """Patients and events among some of a model's patients, as far as they may be shown."""
+    if not policy.hides:
+        return (fit.n if inside.all() else int(inside.sum())), int((inside & event).sum())
+    index = fit.tte.index
+    n, events = policy.shows(index[inside], index), policy.shows(index[inside & event], index[inside])
+    return int(inside.sum()) if n else np.nan, int((inside & event).sum()) if events else np.nan
+
+
+def _kept(value: float, policy: Policy) -> float:
+    """A ratio or a p-value; for outside no more of it than is printed."""
+    return round(value, 3) if policy.hides else value
+
+
+def _cells(part: pd.DataFrame, models: list[str], policy: Policy) -> tuple[str, ...]:
     first = part.iloc[0]
-    cells = [number(first["n"], 0), number(first["n_event"], 0)]
+    hidden = HIDDEN if policy.hides else "-"
+    cells = [number(first["n"], 0, hidden), number(first["n_event"], 0, hidden)]
     for model in models:
         row = part[part["model"] == model]
         if not len(row):
@@ -162,10 +183,13 @@ def _any_fit(factors: Factors) -> HazardFit:
     return fits[0]
 
 
-def _footnotes(factors: Factors, rows: list[tuple[str, ...]], refusals: bool) -> Iterator[str]:
+def _footnotes(factors: Factors, rows: list[tuple[str, ...]], refusals: bool, policy: Policy) -> Iterator[str]:
     yield ("HR: hazard ratio (of a number: for one unit more). CI: confidence interval. "
            "n and events: of all patients whose characteristic is known.")  # fmt: skip
-    yield f"{factors.method}."
+    yield f"{policy.method(factors.method)}."
+    if policy.hides:
+        yield from filter(None, [hidden_note(rows)])
+        return
     yield from dict.fromkeys(factors.warnings)
     if any("not fitted" in row for row in rows):
         yield "Not fitted: refused, for the reason below."

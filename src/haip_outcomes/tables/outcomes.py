@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from haip_outcomes.formatting import count, interval, listed, median, number, percent
+from haip_outcomes.tables.disclosure import HIDDEN, OPEN, Policy
+from haip_outcomes.tables.estimates import medians, sizes, values_at
 from haip_outcomes.tables.table import Table, slug
 
 if TYPE_CHECKING:
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
     from haip_outcomes.survival.curves.kaplan_meier import SurvivalCurve
 
 _NOBODY = "-: nobody was followed that long."
+HIDDEN_NOTE = f"{HIDDEN}: hidden, because it is, rests on or would reveal a count of 1 to 4."
 
 
-def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: str = "") -> Table:
+def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: str = "", policy: Policy = OPEN) -> Table:
     """Patients, events, median and survival at a few times, a row a group.
 
     Parameters
@@ -26,6 +29,7 @@ def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: st
     curve : what `survival_curve` returned.
     times : in the curve's unit, for example [12, 36, 60].
     by_label : the name of what makes the groups, for example "Sarcopenia".
+    policy : which small numbers are hidden; none by default.
 
     A median that was not reached is NR; a time beyond all follow-up is "-", not the last value carried forward.
 
@@ -34,16 +38,15 @@ def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: st
     >>> survival_table(curve, [36]).header
     ('Group', 'n', 'Events', 'Median, months (95% CI)', '36 months (95% CI)')
     """
-    middle, at = curve.median(), answered(curve.at(list(times)))
+    middle, at = medians(curve, policy), values_at(curve, times, policy)
     level = f"{100 * curve.conf_level:g}% CI"
     rows = []
     for row in middle.to_dict("records"):
         here = at if pd.isna(row["group"]) else at[at["group"] == row["group"]]
         cells = [_at(here, time) for time in times]
-        rows.append((_name(row["group"]), number(row["n"], 0), number(row["n_event"], 0),
-                     median(row["estimate"], row["conf_low"], row["conf_high"]), *cells))  # fmt: skip
+        rows.append((_name(row["group"]), _whole(row["n"], policy), _whole(row["n_event"], policy), median_text(row, policy), *cells))
     caution = "" if curve.caution in curve.method else _capital(_stop(curve.caution))
-    notes = [_stop(curve.method), caution, "CI: confidence interval. NR: not reached.", _only(_NOBODY, rows)]
+    notes = [_stop(policy.method(curve.method)), caution, "CI: confidence interval. NR: not reached.", _only(_NOBODY, rows), hidden_note(rows)]
     return Table(
         name=slug("survival", curve.label), title=f"{curve.label or 'Survival'}{_since(curve.time_zero)}",
         header=(by_label or "Group", "n", "Events", f"Median, {curve.unit} ({level})", *(f"{time:g} {curve.unit} ({level})" for time in times)),
@@ -51,7 +54,7 @@ def survival_table(curve: SurvivalCurve, times: Sequence[float], *, by_label: st
     )  # fmt: skip
 
 
-def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, by_label: str = "") -> Table:
+def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, by_label: str = "", policy: Policy = OPEN) -> Table:
     """Events and cumulative incidence at a few times: a row an event, below it a row a group.
 
     >>> import haip_outcomes as haip
@@ -59,7 +62,7 @@ def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, b
     >>> [row[0] for row in incidence_table(haip.cumulative_incidence(first), [36]).rows]
     ['Liver', 'Extrahepatic', 'Death']
     """
-    at = answered(incidence.at(list(times)))
+    at = values_at(incidence, times, policy)
     several = len(incidence.sets) > 1
     rows: list[tuple[str, ...]] = []
     for code, outcome in enumerate(incidence.states, start=1):
@@ -68,7 +71,8 @@ def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, b
             rows.append((outcome, *[""] * (2 + len(times))))
         for one in incidence.sets:
             here = there if one.group is None else there[there["group"] == one.group]
-            rows.append((one.group if several and one.group else outcome, str(one.n), str(one.n_events(code)),
+            n, events = sizes(one, policy, [other.group for other in incidence.sets], incidence.sets, code) if policy.hides else (True, True)
+            rows.append((one.group if several and one.group else outcome, policy.cell(n, str(one.n)), policy.cell(events, str(one.n_events(code))),
                          *(_at(here, time) for time in times)))  # fmt: skip
     level = f"{100 * incidence.conf_level:g}% CI"
     return Table(
@@ -76,11 +80,11 @@ def incidence_table(incidence: CumulativeIncidence, times: Sequence[float], *, b
         header=(f"Event, by {by_label[:1].lower()}{by_label[1:]}" if by_label else "Event", "n", "Events",
                 *(f"{time:g} {incidence.unit} ({level})" for time in times)),
         rows=tuple(rows), indents=tuple(int(several and row[1] != "") for row in rows),
-        footnotes=tuple(filter(None, [_stop(incidence.method), "CI: confidence interval.", _only(_NOBODY, rows)])),
+        footnotes=tuple(filter(None, [_stop(policy.method(incidence.method)), "CI: confidence interval.", _only(_NOBODY, rows), hidden_note(rows)])),
     )  # fmt: skip
 
 
-def proportions_table(proportions: Proportions) -> Table:
+def proportions_table(proportions: Proportions, policy: Policy = OPEN) -> Table:
     """Complications and delivery: k of n with its exact interval, or the median of a time with its quartiles.
 
     >>> import haip_outcomes as haip
@@ -96,28 +100,31 @@ def proportions_table(proportions: Proportions) -> Table:
             rows.append((str(label), "", "", ""))
             indents.append(0)
         for row in part.to_dict("records"):
-            rows.append((_capital(str(row["group"])) if several else str(label), *_counted(row)))
+            rows.append((_capital(str(row["group"])) if several else str(label), *_counted(row, policy)))
             indents.append(1 if several else 0)
     definitions = tidy.loc[tidy["definition"].fillna("") != "", ["label", "definition"]].drop_duplicates()
     notes = [f"{row['label']}: {_stop(row['definition'])}" for row in definitions.to_dict("records")
              if str(row["definition"]).lower() != str(row["label"]).lower()]  # fmt: skip
-    left = tidy[tidy["n_left_early"] > 0] if "n_left_early" in tidy else tidy.iloc[:0]
+    left = tidy[tidy["n_left_early"] > 0] if "n_left_early" in tidy and not policy.hides else tidy.iloc[:0]
     if len(left):
         words = listed([f"{row['n_left_early']} {row['group']}" for row in left.to_dict("records")])
         notes.append(f"Death within 90 days: left before and not counted, {words}.")
     if (tidy["statistic"] == "median").any():
         notes.append("Times: median (quartiles).")
+    notes += filter(None, [hidden_note(rows)])
     who = "" if several or not len(tidy) else f", {tidy['group'].iloc[0]}"
     return Table(name="proportions", title=f"Safety and delivery{who}", header=("Outcome", "k of n (%)", "95% CI", "Not known"),
                  rows=tuple(rows), indents=tuple(indents), footnotes=(*notes, _stop(proportions.method)))  # fmt: skip
 
 
-def _counted(row: Mapping[Hashable, Any]) -> tuple[str, str, str]:
-    missing = number(row["n_missing"], 0)
+def _counted(row: Mapping[Hashable, Any], policy: Policy) -> tuple[str, str, str]:
+    missing = _whole(row["n_missing"], policy)
+    if policy.hides and row["hidden"]:
+        return HIDDEN, HIDDEN, missing
     if row["statistic"] == "median":
         values = interval(row["estimate"], row["q1"], row["q3"], 0)
         limits = f"{number(row['conf_low'], 0)} to {number(row['conf_high'], 0)}"
-        return f"{values} {row['unit']}, n = {int(row['n'])}", f"{limits} {row['unit']}", missing
+        return f"{values} {row['unit']}, n = {_whole(row['n'], policy)}", f"{limits} {row['unit']}", missing
     k, n = int(row["n_event"]), int(row["n"])
     if not n:
         return "0 of 0", "-", missing
@@ -125,15 +132,20 @@ def _counted(row: Mapping[Hashable, Any]) -> tuple[str, str, str]:
     return f"{k} of {n}{share}", f"{percent(row['conf_low'])} to {percent(row['conf_high'])}", missing
 
 
-def answered(at: pd.DataFrame) -> pd.DataFrame:
-    """The rows of an `.at(times)` that say something: somebody is at risk, or everybody has had an event.
+def median_text(row: Mapping[Hashable, Any] | pd.Series, policy: Policy = OPEN) -> str:
+    """A row of medians as "24.7 (9.8, NR)"; for outside the mark where it is hidden, and whole units."""
+    if not policy.hides:
+        return median(row["estimate"], row["conf_low"], row["conf_high"])
+    return HIDDEN if row["hidden"] else median(row["estimate"], row["conf_low"], row["conf_high"], 0)
 
-    A step function carries its last value on; where follow-up has ended with patients still free of events, what happens
-    later is not known.
-    """
-    shares = at["estimate"] if "outcome" in at else 1 - at["estimate"]
-    happened = shares.groupby([at["group"].fillna(""), at["time"]]).transform("sum")
-    return at[(at["n_risk"] > 0) | (happened >= 1 - 1e-9)]
+
+def hidden_note(rows: Sequence[Sequence[str]]) -> str:
+    """What the mark means, where it stands in a table."""
+    return HIDDEN_NOTE if any(HIDDEN in cell for row in rows for cell in row) else ""
+
+
+def _whole(value: float, policy: Policy) -> str:
+    return number(value, 0, missing=HIDDEN if policy.hides else "-")
 
 
 def _at(here: pd.DataFrame, time: float) -> str:
@@ -142,6 +154,8 @@ def _at(here: pd.DataFrame, time: float) -> str:
     if not rows:
         return "-"
     row = rows[0]
+    if row.get("hidden"):
+        return HIDDEN
     bare = pd.isna(row["conf_low"]) and pd.isna(row["conf_high"])  # before the first event there is no interval
     return percent(row["estimate"]) if bare else percent(row["estimate"], row["conf_low"], row["conf_high"])
 

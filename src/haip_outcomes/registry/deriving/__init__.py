@@ -1,0 +1,1 @@
+"""Columns made from others: summaries, body composition, risk scores."""

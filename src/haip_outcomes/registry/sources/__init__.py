@@ -1,0 +1,1 @@
+"""Files to raw cells: text, workbooks, parquet, SPSS, Stata and REDCap."""
