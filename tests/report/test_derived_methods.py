@@ -25,3 +25,19 @@ def test_the_cut_off_is_always_printed():
         page = haip.build_report(cohort, share=share).html()
         assert page.count(said) >= 2
         assert "second-hand" in page
+
+
+def test_late_deaths_of_several_files_name_the_file_and_its_row(tmp_path):
+    lines = (ROOT / "cohorts/demo_centre/demo.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "first.csv").write_text("\n".join(lines[:31]) + "\n", encoding="utf-8")
+    (tmp_path / "second.csv").write_text("\n".join([lines[0], *lines[31:]]) + "\n", encoding="utf-8")
+    plan = make_plan(tomllib.loads((ROOT / "cohorts/demo_centre/plan.toml").read_text(encoding="utf-8")))
+    together = haip.read_cohort([tmp_path / "first.csv", tmp_path / "second.csv"], plan)
+    alone = haip.demo_cohort()
+    late = [int(row) for row in alone.frame.index[alone.late_deaths("liver")]]
+    assert late, "the demonstration has late deaths"
+    expected = sorted(("first.csv", row) if row <= 31 else ("second.csv", row - 30) for row in late)
+    report = haip.build_report(together)
+    problems = report.problems[report.problems["column"] == "last_imaging_date"]
+    assert sorted((table, int(row)) for table, rows in problems[["table", "rows"]].values for row in rows.split()) == expected
+    assert "of second.csv" in report.html() or "of first.csv" in report.html()

@@ -136,8 +136,8 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
         return
     tte = part.endpoint("liver")
     without = int((late.to_numpy() & (tte.state != tte.code(cause))).sum())
-    told = (f"{plural(int(late.sum()), 'patient')} died more than 180 days after the last look at the liver ({rows_of(part.frame.index[late])} of the "
-            f"file), {without} of them without a liver event before")  # fmt: skip
+    told = (f"{plural(int(late.sum()), 'patient')} died more than 180 days after the last look at the liver ({rows_of(part, part.frame.index[late])}), "
+            f"{without} of them without a liver event before")  # fmt: skip
     if not without:
         chapter.say(f"{told}: nothing changes.", "note")
         return

@@ -27,16 +27,16 @@ _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pandera",
 
 def data_notes(cohort: Cohort) -> tuple[Problem, ...]:
     """What the data made us note: warnings of the file, and deaths long after the last look."""
-    late: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    late: dict[tuple[str, str, tuple[int, ...]], list[str]] = {}
     for name, recipe in cohort.plan.endpoints.items():
         died = cohort.late_deaths(name)
-        if died.any():
-            rows = tuple(int(row) for row in cohort.frame.index[died])
-            late.setdefault((recipe.last_seen or "", rows), []).append(recipe.label)
+        places = [cohort.place(int(patient)) for patient in cohort.frame.index[died]]
+        for file in dict.fromkeys(file for file, _ in places):
+            late.setdefault((file, recipe.last_seen or "", tuple(row for one, row in places if one == file)), []).append(recipe.label)
     return (*cohort.warnings, *(
-        Problem(cohort.source.name, column, rows, f"death more than {LATE_DEATH_DAYS} days later", "a look at the patient closer to the death",
+        Problem(file, column, rows, f"death more than {LATE_DEATH_DAYS} days later", "a look at the patient closer to the death",
                 f"add later looks if there were any; concerns {listed(labels)}, and the liver chapter shows what these deaths change", "warning")
-        for (column, rows), labels in late.items()
+        for (file, column, rows), labels in late.items()
     ))  # fmt: skip
 
 
@@ -54,8 +54,10 @@ def the_data(cohort: Cohort, notes: tuple[Problem, ...], policy: Policy = OPEN) 
         _shared_data(shared_problems(notes, cohort, policy), chapter)
         return chapter
     if notes:
-        rows = tuple((note.where(), note.column or "-", note.found, note.expected, note.advice) for note in notes)
-        chapter.show(Table("notes", "Notes", ("Row", "Column", "Found", "Expected", "What to do"), rows, text_columns=(1, 2, 3, 4)), "notes_on_the_data")
+        several = len({note.table for note in notes} | {cohort.source.name}) > 1
+        rows = tuple((f"{note.table}: {note.where()}" if several else note.where(), note.column or "-", note.found, note.expected, note.advice) for note in notes)
+        header = ("Table and row" if several else "Row", "Column", "Found", "Expected", "What to do")
+        chapter.show(Table("notes", "Notes", header, rows, text_columns=(1, 2, 3, 4)), "notes_on_the_data")
     else:
         chapter.say("The file has no problem that the plan's rules can see.")
     if cohort.source.unused_columns:

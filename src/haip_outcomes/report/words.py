@@ -41,11 +41,19 @@ def k_of_n(row: pd.Series | Mapping[Hashable, Any]) -> str:
     return f"{int(row['n_event'])} of {int(row['n'])}: {percent(row['estimate'], row['conf_low'], row['conf_high'])}"
 
 
-def rows_of(index: pd.Index) -> str:
-    """Row numbers in words: "row 51", "rows 5 and 51"; of many only the first."""
-    if len(index) > 8:
-        return f"rows {', '.join(str(row) for row in index[:5])} and {len(index) - 5} more"
-    return f"row{'s' if len(index) != 1 else ''} {listed([str(row) for row in index])}"
+def rows_of(cohort: Cohort, index: pd.Index) -> str:
+    """Where patients stand, in words: "row 51 of the file", "rows 5 and 51 of a.csv, row 3 of b.csv"; of many only the first."""
+    places: dict[str, list[int]] = {}
+    for patient in index:
+        name, row = cohort.place(int(patient))
+        places.setdefault(name if cohort.source.parts else "the file", []).append(row)
+    return ", ".join(f"{_rows(rows)} of {name}" for name, rows in places.items())
+
+
+def _rows(rows: list[int]) -> str:
+    if len(rows) > 8:
+        return f"rows {', '.join(str(row) for row in rows[:5])} and {len(rows) - 5} more"
+    return f"row{'s' if len(rows) != 1 else ''} {listed([str(row) for row in rows])}"
 
 
 def test_frame(test: TestResult, policy: Policy) -> pd.DataFrame:
