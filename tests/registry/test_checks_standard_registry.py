@@ -76,9 +76,20 @@ def test_an_export_without_its_scans_is_refused_once():
     assert "8 patients" in problem.expected
 
 
-def test_no_rows_are_right_where_nobody_was_imaged_since_the_pump():
+def test_no_rows_are_right_where_nobody_could_be_imaged_since_the_pump():
     never = {"last_imaging_date": ["2019-02-01"] * PATIENTS, "death_date": [None] * PATIENTS, "death_cause": [None] * PATIENTS}
-    assert [p for p in problems(never, scans=[]) if "imaging" in p.advice] == []
+    soon = {**never, "last_contact_date": ["2019-05-01"] * PATIENTS}
+    assert [p for p in problems(soon, scans=[]) if "rows of imaging" in p.advice] == []
+    (problem,) = [p for p in problems(never, scans=[]) if "rows of imaging" in p.advice]  # followed for two years without a scan
+    assert (problem.severity, problem.rows) == ("error", ())
+    assert "more than 180 days after the pump in 8 patients" in problem.expected
+
+
+def test_patients_followed_for_long_without_any_imaging_are_named():
+    """An empty date of imaging and no scans would count as a follow-up of 0 days in silence."""
+    empty = {"last_imaging_date": [None, *["2020-11-01"] * (PATIENTS - 1)]}
+    found = [p for p in problems(empty, of=range(1, PATIENTS)) if p.column == "last_imaging_date"]
+    assert [(p.severity, p.rows) for p in found] == [("warning", (2,))]
 
 
 def test_without_cycles_that_no_endpoint_needs_it_is_a_warning_of_the_patients():

@@ -103,6 +103,8 @@ CASES = {
     "cycles on neighbouring days": (PATIENT, {"cycles": [*CYCLES, {**CYCLES[0], "cycle_date": "2019-03-07"}]}, "cycle_date", "2019-03-07", "warning", "neighbouring days"),
     "imaging without a scan": ([PATIENT, {**PATIENT, "liver_event_date": None, "extrahepatic_event_date": None}], {"imaging": SCAN}, "last_imaging_date", "2020-11-01", "warning",
                                "no row of imaging"),
+    "followed for long and never imaged": ([PATIENT, {**PATIENT, "last_imaging_date": None, "liver_event_date": None, "extrahepatic_event_date": None}], {"imaging": SCAN},
+                                           "last_imaging_date", "empty", "warning", "neither a date of imaging nor a scan"),
     "a first cycle without cycles": ([PATIENT, {**PATIENT, "last_cycle_date": None}], {"cycles": CYCLES}, "first_cycle_date", "2019-03-01", "warning", "no row of cycles"),
     "a dose of 5 mg": (PATIENT, {"cycles": [CYCLES[0], {**CYCLES[1], "cycle_dose_mg": 5}]}, "cycle_dose_mg", "5", "warning", "can it be true"),
     "progressive disease nowhere": ({"liver_treatment": 0}, {"imaging": {**SCAN, "liver_progression": 0, "extrahepatic_progression": 0, "extrahepatic_site": None}}, "recist",

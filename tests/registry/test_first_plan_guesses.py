@@ -271,3 +271,15 @@ def test_guesses_that_wait_are_counted(tmp_path):
     assert f"{unconfirmed(path)} lines with CONFIRM hold guesses" in top(text)
     path.write_text(text.replace("  # CONFIRM:", "  # read:").replace("# CONFIRM:", "#"), encoding="utf-8")
     assert unconfirmed(path) == 0
+
+
+def test_remarks_and_addresses_are_never_the_key(tmp_path):
+    from haip_outcomes.registry.guessing.plan_proposal import first_plan
+
+    rows = [f"called on the {i}th day,H{1000 + i},Dorpsstraat {i},2019-01-{1 + i % 28:02d}" for i in range(30)]
+    (tmp_path / "p.csv").write_text("\n".join(["remarks,hospital number,adres,pump_date", *rows]), encoding="utf-8")
+    lines = first_plan(tmp_path / "p.csv").splitlines()
+    (key,) = [line for line in lines if line.startswith("id = ")]
+    assert '"hospital number"' in key
+    (tmp_path / "q.csv").write_text("\n".join(["Opmerkingen,pump_date", *(f"belt op dag {i},2019-01-{1 + i % 28:02d}" for i in range(30))]), encoding="utf-8")
+    assert not [line for line in first_plan(tmp_path / "q.csv").splitlines() if line.startswith("id = ")]

@@ -75,3 +75,10 @@ def test_one_date_that_can_not_move_does_not_hold_the_others(write):
     days = {at: [str(cohort.with_partial_dates(at).frame.loc[2, name].date()) for name in ("pump", "death")] for at in ("earliest", "latest")}
     assert days == {"earliest": ["2019-01-01", "2021-01-01"], "latest": ["2019-01-31", "2021-01-15"]}
     assert len(cohort.setting("unresectable").partial_dates) == 0
+
+
+def test_a_date_that_waits_for_another_moves_after_it(write):
+    # row 3: pump and liver event in the same February; the pump can go to the 28th only when the event has gone there
+    cohort = read_cohort(write(lines(pump_3="2019-02", liver_3="2019-02", imaging_3="2019-08", contact_3="2019-08-16", death_3="2019-08-16")), plan())
+    moved = cohort.with_partial_dates("latest").frame.loc[3]
+    assert [str(moved[name].date()) for name in ("pump", "liver", "imaging")] == ["2019-02-28", "2019-02-28", "2019-08-15"]

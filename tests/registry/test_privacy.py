@@ -333,3 +333,27 @@ def test_a_whole_file_tells_no_key_and_no_name(tmp_path):
         read_cohort(tmp_path / "centre.csv", PLAN)
     told = "\n".join([str(caught.value), *map(str, caught.value.problems)]).casefold()
     assert not any(word in told for word in ("zqx", "jansen", "example"))
+
+
+@pytest.mark.parametrize(("cells", "refused"), [
+    (["Piet Jansen", "Kees Bakker", "Jan Smit"], True), (["low", "high", "Jansen, Piet"], True), (["Left colon", "Right colon", "Rectum"], False),
+    (["low", "high", "Piet Jansen", "medium"], False),
+])  # fmt: skip
+def test_names_among_the_values_that_would_be_printed(write, cells, refused):
+    import copy
+
+    from small_centre import HEADER, ROWS, SMALL_PLAN
+
+    from haip_outcomes.registry.plan import make_plan
+    from haip_outcomes.registry.read import read_cohort
+
+    plan = copy.deepcopy(SMALL_PLAN)
+    plan["columns"]["surgery"] = {"kind": "category"}
+    lines = [f"{HEADER};surgery".replace(",", ";"), *(f"{row};{cells[i % len(cells)]}".replace(",", ";", row.count(",")) for i, row in enumerate(ROWS))]
+    path = write(lines)
+    if refused:
+        with pytest.raises(CohortError) as caught:
+            read_cohort(path, make_plan(plan))
+        assert [(p.column, p.found) for p in caught.value.problems] == [("surgery", "")]
+    else:
+        assert read_cohort(path, make_plan(plan))["surgery"].notna().all()

@@ -13,7 +13,8 @@ from haip_outcomes.registry.deriving.formulas import inputs_of
 from haip_outcomes.registry.endpoints import Endpoint
 from haip_outcomes.registry.plan import Plan
 
-IMAGED, TREATED = "last_imaging_date", "first_cycle_date"
+IMAGED, TREATED, CONTACT = "last_imaging_date", "first_cycle_date", "last_contact_date"
+UNSEEN_DAYS = 180  # who was followed longer after placement has been imaged, or it was not entered
 
 
 def imaged(f: pd.DataFrame) -> pd.Series:
@@ -26,11 +27,18 @@ def treated(f: pd.DataFrame) -> pd.Series:
     return f[TREATED].notna()
 
 
-# the date of a row -> (what the rows are, the patients' dates that tell of them, who must have some)
-_TELLS: dict[str, tuple[str, tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]] = {
-    "imaging_date": ("imaging", (IMAGED, "pump_date"), imaged),
-    "cycle_date": ("cycles", (TREATED,), treated),
-}
+def followed_long(f: pd.DataFrame) -> pd.Series:
+    """Who was followed so long after the pump that there must have been imaging."""
+    return (f[CONTACT] - f["pump_date"]).dt.days > UNSEEN_DAYS
+
+
+# the date of a row -> what the rows are; and the patients' dates that tell of them, who must have some, and why, in words
+_Telling = tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series], str]
+_TELLS: dict[str, tuple[str, tuple[_Telling, ...]]] = {
+    "imaging_date": ("imaging", (((IMAGED, "pump_date"), imaged, "{} is filled in for"),
+                                 ((CONTACT, "pump_date"), followed_long, f"{{}} lies more than {UNSEEN_DAYS} days after the pump in"))),
+    "cycle_date": ("cycles", (((TREATED,), treated, "{} is filled in for"),)),
+}  # fmt: skip
 
 
 def absent_rows(story: Story, names: Mapping[str, str]) -> Iterator[tuple[str, Problem]]:
@@ -40,15 +48,18 @@ def absent_rows(story: Story, names: Mapping[str, str]) -> Iterator[tuple[str, P
         for column, declared in story.plan.tables[table].columns.items():
             if declared.item not in _TELLS:
                 continue
-            what, needs, must = _TELLS[declared.item]
-            if not all(story.has("", key) for key in needs):
-                continue
-            patients = int(must(story.view("", needs)).sum())
-            if patients:
-                said = f"{story.items[''][needs[0]]} is filled in for {patients} patient{'' if patients == 1 else 's'}"
+            what, tellings = _TELLS[declared.item]
+            for needs, must, words in tellings:
+                if not all(story.has("", key) for key in needs):
+                    continue
+                patients = int(must(story.view("", needs)).sum())
+                if not patients:
+                    continue
+                said = f"{words.format(story.items[''][needs[0]])} {patients} patient{'' if patients == 1 else 's'}"
                 yield table, Problem(names.get(table, table), column, (), f"no rows of {what}", f"rows of {what}: {said}",
                                      f"no rows of {what}: was the instrument (sheet, file) exported? Endpoints are made from it, and would have no event", kind=MISSING)  # fmt: skip
                 break
+            break
 
 
 def tables_behind(plan: Plan, column: str) -> Iterator[str]:

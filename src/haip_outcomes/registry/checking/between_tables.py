@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from haip_outcomes.registry.checking.absent_rows import IMAGED, TREATED, imaged, treated
+from haip_outcomes.registry.checking.absent_rows import (
+    CONTACT,
+    IMAGED,
+    TREATED,
+    UNSEEN_DAYS,
+    followed_long,
+    imaged,
+    treated,
+)
 from haip_outcomes.registry.checking.rule import CONTRADICTION, MISSING, Rule
 from haip_outcomes.registry.checking.standard_codes import (
     DEATH_BY_TREATMENT,
@@ -96,6 +104,11 @@ def agreement_rules(plan: Plan) -> Iterator[Rule]:
     yield Rule(MISSING, IMAGED, (IMAGED, "pump_date", "any_row_of_imaging_date"), lambda f: ~imaged(f) | f["any_row_of_imaging_date"].astype(bool),
                "a row of imaging where there was imaging since {pump_date}", "no row of imaging: add the scans (was the instrument filled in and exported?), or correct the date",
                "warning", by_item=True, why="Without its scans the patient has no progression.")  # fmt: skip
+    yield Rule(MISSING, IMAGED, (IMAGED, CONTACT, "pump_date", "any_row_of_imaging_date"),
+               lambda f: f[IMAGED].notna() | f["any_row_of_imaging_date"].astype(bool) | ~followed_long(f),
+               f"imaging in a patient who was followed for more than {UNSEEN_DAYS} days after {{pump_date}}",
+               "neither a date of imaging nor a scan: was it not entered? As it stands the patient counts as never looked at", "warning", by_item=True,
+               why="Who was never looked at has no progression, and no follow-up for it.")  # fmt: skip
     yield Rule(MISSING, TREATED, (TREATED, "any_row_of_cycle_date"), lambda f: ~treated(f) | f["any_row_of_cycle_date"].astype(bool),
                "a row of cycles where there was a first cycle", "no row of cycles: add them (was the instrument filled in and exported?), or correct the date",
                "warning", by_item=True, why="Cycles and doses would be counted too low.")  # fmt: skip

@@ -22,7 +22,7 @@ def moved(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], partial: pd.Data
     """Every partial date at one end of its month, and the derived columns made again; but no date with which a rule would newly break.
 
     All are moved at once. Where a rule breaks then, the patient's dates are moved one after another, the first in time first (to the latest
-    day the last first), and one with which a rule breaks stays at the middle of its month.
+    day the last first), and one with which a rule breaks stays at the middle of its month, unless it fits when the others have moved.
     """
     if at not in ("earliest", "latest"):
         raise ValueError(f'at must be "earliest" or "latest", not {at!r}')
@@ -38,11 +38,14 @@ def moved(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], partial: pd.Data
     difficult = owners.isin(in_trouble(partial))
     order = partial.loc[difficult, at].sort_values(ascending=at == "earliest", kind="stable").index
     turn = owners[order].groupby(owners[order]).cumcount()
-    chosen = partial[~difficult]
-    for number in sorted(turn.unique()):
-        these = turn.index[turn == number]
-        wrong = in_trouble(pd.concat([chosen, partial.loc[these]]))
-        chosen = pd.concat([chosen, partial.loc[these[~owners[these].isin(wrong)]]])
+    chosen, waiting = partial[~difficult], len(turn) + 1
+    while len(turn) < waiting:  # a date may move once another has moved
+        waiting = len(turn)
+        for number in sorted(turn.unique()):
+            these = turn.index[turn == number]
+            wrong = in_trouble(pd.concat([chosen, partial.loc[these]]))
+            taken = these[~owners[these].isin(wrong)]
+            chosen, turn = pd.concat([chosen, partial.loc[taken]]), turn.drop(taken)
     return _placed(frame, tables, chosen, plan, at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from haip_outcomes.registry.guessing.column_facts import ColumnFacts, facts_of
+from haip_outcomes.registry.guessing.free_text import is_remarks
 from haip_outcomes.registry.guessing.item_matches import Match, matches
 from haip_outcomes.registry.items import TABLES
 from haip_outcomes.registry.planning.parts import is_number
@@ -60,11 +61,19 @@ def sheet_of(table: RawTable, kind: str = "patient", where: str = "", key: str =
 def _key_of(sheet: Sheet) -> str:
     """The column with another key for every patient: the one called so, else the first that could be, a number before a name."""
     named = next((name for name, match in sheet.matches.items() if match.item.kind == "key"), "")
-    able = [column for column in sheet.columns if column.kind in ("text", "number", "category") and (column.numbers.empty or column.whole)]
-    unique = [column for column in able if column.unique]
-    numbered = [column for column in able if column.identifying and _numbered(column)]  # a hospital number, perhaps with a patient twice
-    choices = ([one for one in unique if not one.identifying], [one for one in unique if _numbered(one)], numbered, unique)
+    able = [column for column in sheet.columns if column.kind in ("text", "number", "category") and (column.numbers.empty or column.whole)
+            and not is_remarks(column.name, column.title)]  # fmt: skip
+    short = [column for column in able if not _in_words(column)]  # a key is one word; names, addresses and remarks are several
+    unique = [column for column in short if column.unique]
+    numbered = [column for column in short if column.identifying and _numbered(column)]  # a hospital number, perhaps with a patient twice
+    choices = ([one for one in unique if not one.identifying], [one for one in unique if _numbered(one)], numbered, unique,
+               [column for column in able if column.unique and column.identifying])  # fmt: skip
     return named or next((column.name for choice in choices for column in choice), "")
+
+
+def _in_words(column: ColumnFacts) -> bool:
+    """True where most cells hold several words."""
+    return sum(" " in text.strip() for text in column.texts) > 0.5 * len(column.texts)
 
 
 def _numbered(column: ColumnFacts) -> bool:

@@ -21,7 +21,7 @@ _WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’.-]+[^\W\d_]+)*\.?"
 _PERSON = re.compile(rf"({_WORD}(?: {_WORD}){{0,3}}), ?({_WORD}(?: {_WORD}){{0,2}})")
 _FULL_NAME = re.compile(rf"{_WORD}(?:(?:, ?| ){_WORD}){{1,5}}")
 _NUMBERS = re.compile(r"[ ,;(]*[0-9][0-9./-]*\)?$")
-_TITLED = re.compile(r"\b(?i:mr|mrs|ms|miss|dr|prof|dhr|mevr|mevrouw|meneer|herr|frau|mme|mlle|madame|monsieur|señora?|signora?)\.? (?:\w{1,4} ){0,2}[A-ZÀ-Þ][^\W\d_]")
+_TITLED = re.compile(r"\b(?i:mr|mrs|ms|miss|mw|dr|prof|dhr|mevr|mevrouw|meneer|herr|frau|mme|mlle|madame|monsieur|señora?|signora?)\.? (?:\w{1,4} ){0,2}[A-ZÀ-Þ][^\W\d_]")
 _ANSWERS = frozenset(["", "0", "1", "yes", "no", "y", "n", "ja", "nee", "nein", "j", "oui", "non", "o", "si", "sí", "s", "true", "false",
                       "checked", "unchecked"])  # fmt: skip
 _SAMPLE = 400  # cells of a column that are looked at for telephone numbers and names

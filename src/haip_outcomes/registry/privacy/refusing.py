@@ -15,6 +15,7 @@ from haip_outcomes.registry.privacy.identifying_contents import (
     are_years,
     emails,
     is_day,
+    looks_like_person,
     sample,
 )
 from haip_outcomes.registry.privacy.identifying_names import about_birth, looks_identifying, words_of
@@ -51,6 +52,7 @@ def refused_columns(table: RawTable, plan: Plan, keys: frozenset[str] = frozense
             values = table.cells[column]
             why, rows = _holds_keys(values, plan, keys) if not _is_copy(values, table, plan) else ("it is a copy of the patients' key", ())
             different = {text for text in map(cell_text, values.unique()) if not plan.missing.covers(text)}
+            why = why or _names_among(different, strict=column != plan.cohort.centre)
             if not why and len(different) > _MOST_LEVELS:
                 advice = 'a category is printed value by value: write its levels in the plan, or kind = "text" (or "number") where it is none'
                 found.append(Problem(table.name, column, (), f"{len(different)} different values", f"levels, or at most {_MOST_LEVELS} different values",
@@ -61,6 +63,14 @@ def refused_columns(table: RawTable, plan: Plan, keys: frozenset[str] = frozense
             advice = _USED if column in used else way_out
             found.append(Problem(table.name, column, rows, "", "no column that identifies patients", f"{why}: {advice}", kind=IDENTIFYING))
     return found
+
+
+def _names_among(different: set[str], strict: bool) -> str:
+    """Why a category without levels, whose values are printed, is refused for names: one like "Jansen, Jan", or half like "Jan Jansen"."""
+    persons = [text for text in different if looks_like_person(text)]
+    if any("," in text for text in persons) or (strict and persons and 2 * len(persons) >= len(different)):
+        return "some of its values look like names of persons; if they are none, write its levels in the plan"
+    return ""
 
 
 def _why(column: pd.Series, name: str, table: RawTable, plan: Plan) -> tuple[str, tuple[int, ...]]:
