@@ -2,7 +2,9 @@
 
 import json
 import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 
 import haip_outcomes as haip
 from haip_outcomes.errors import EXIT_BUG, EndpointError, Problem
+from haip_outcomes.registry.plan import make_plan
 from haip_outcomes.report.build import build_report
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.outside import last_look, shareable, shared_problems, texts
@@ -228,3 +231,20 @@ def test_a_label_with_a_number_is_not_mistaken_for_a_count(demo, shared):
     chapter.say("By Grade 3 or 4 events: nothing.")
     kept, policy, _ = shareable(cohort)
     last_look([chapter], shared.results, shared.problems, shared.run, kept, policy)
+
+
+def test_several_files_with_delayed_entry_are_shared_without_their_names(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    frame = pd.read_csv(root / "cohorts/demo_centre/demo.csv", dtype=str, keep_default_na=False)
+    days = pd.to_timedelta([20 + 7 * (i % 40) for i in range(len(frame))], unit="D")
+    frame["diagnosis_date"] = (pd.to_datetime(frame["pump_date"]) - days).dt.strftime("%Y-%m-%d")
+    content = tomllib.loads((root / "cohorts/demo_centre/plan.toml").read_text(encoding="utf-8"))
+    content["endpoints"]["os"] |= {"start": "diagnosis_date", "entry": "pump_date"}
+    for name, part in (("here.csv", frame.iloc[:30]), ("there.csv", frame.iloc[30:])):
+        part.to_csv(tmp_path / name, index=False)
+    cohort = haip.read_cohort([tmp_path / "here.csv", tmp_path / "there.csv"], make_plan(content))
+    index = haip.build_report(cohort, share=True).write(tmp_path / "shared")
+    for file in (index, tmp_path / "shared/results.csv", tmp_path / "shared/problems.csv", tmp_path / "shared/run.json"):
+        text = file.read_text(encoding="utf-8-sig")
+        assert "here.csv" not in text
+        assert not any(hash_ in text for hash_ in (cohort.source.sha256, *(part.sha256 for part in cohort.source.parts)))
