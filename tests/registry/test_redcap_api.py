@@ -7,11 +7,14 @@ import threading
 import traceback
 
 import pytest
-from redcap_projects import EXPORT, FIELDS, dictionary_csv, plan_with
+from click.testing import CliRunner
+from redcap_projects import DICTIONARY, EXPORT, FIELDS, dictionary_csv, plan_with
 from redcap_server import TOKEN, redcap_server
 
+from haip_outcomes.cli import main
 from haip_outcomes.errors import CohortError, HaipError, PlanError
 from haip_outcomes.registry.plan import load_plan
+from haip_outcomes.registry.read import read_cohort, read_redcap
 from haip_outcomes.registry.sources.redcap_api import Fetched, RedcapError, fetch, tables_of_project
 from haip_outcomes.registry.sources.redcap_dictionary import HEADINGS
 from haip_outcomes.registry.sources.redcap_export import tables_of_export
@@ -254,3 +257,44 @@ def test_exit_codes():
     assert (RedcapError("x", "y").exit_code, PlanError.exit_code) == (3, 2)
     (problem,) = RedcapError("x", "y").problems
     assert (problem.table, problem.found, problem.advice) == ("REDCap", "x", "y")
+
+
+def test_the_interface_gives_the_cohort_that_the_files_give(tmp_path):
+    (tmp_path / "export.csv").write_bytes(EXPORT)
+    (tmp_path / "dictionary.csv").write_bytes(DICTIONARY)
+    with server() as (url, _):
+        plan = plan_with(redcap={"dictionary": "dictionary.csv", "url": url})
+        filed, asked = read_cohort(tmp_path / "export.csv", plan), read_redcap(plan)
+    assert len(filed) == len(asked) > 0
+    assert asked.frame.equals(filed.frame)
+    assert {name: len(rows) for name, rows in filed.tables.items()} == {name: len(rows) for name, rows in asked.tables.items()}
+    assert all(asked.tables[name].equals(rows) for name, rows in filed.tables.items())
+
+
+def test_the_command_reads_a_project_over_the_interface(tmp_path):
+    plan = tmp_path / "plan.toml"
+    with server() as (url, _):
+        plan.write_text(TOML.format(url=url), encoding="utf-8")
+        done = CliRunner().invoke(main, ["check", "--redcap", "--plan", str(plan)])
+    assert done.exit_code == 0, done.stderr
+    assert "Cohort Small project:" in done.stderr
+    assert TOKEN not in done.output
+
+
+TOML = """
+[cohort]
+name = "Small project"
+id = "record_id"
+setting = "setting"
+setting_levels = {{ "1" = "adjuvant", "2" = "unresectable" }}
+keys = ["hospital_number"]
+[redcap]
+url = "{url}"
+[missing]
+codes = ["9", "UNK"]
+[endpoints.os]
+label = "Overall survival"
+start = "pump_date"
+last_seen = "last_contact_date"
+events = {{ Death = "death_date" }}
+"""
