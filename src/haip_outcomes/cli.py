@@ -1,4 +1,4 @@
-"""The commands: haip-outcomes plan, check, analyse, demo. stdout carries only the result's path; all else goes to stderr."""
+"""The commands: haip-outcomes plan, check, analyse, benchmark, reference, curve, demo. stdout carries only the result's path; all else goes to stderr."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from haip_outcomes import __version__
+from haip_outcomes.curve_command import curve_command
 from haip_outcomes.errors import EXIT_BUG, CohortError, HaipError, PlanError, Problem
 from haip_outcomes.formatting import plural
 
 if TYPE_CHECKING:
     from haip_outcomes.registry.cohort import Cohort
+    from haip_outcomes.report.asked import Asked
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -49,7 +51,7 @@ def check(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: 
         if page is not None and page.exists() and not overwrite:
             raise PlanError(f"{page} exists. Name another file, or say --overwrite.")
         try:
-            cohort = _read(cohort_files, plan_paths, redcap)
+            cohort, _ = _read(cohort_files, plan_paths, redcap)
         except CohortError as error:
             if page is not None:
                 _write_page(page, [*error.problems, *error.warnings], error.source)
@@ -84,7 +86,56 @@ def analyse(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap
         from haip_outcomes.report.write import refuse_existing
 
         refuse_existing(out, overwrite)
-        _write_report(_read(cohort_files, plan_paths, redcap), out, overwrite, share=share)
+        cohort, asked = _read(cohort_files, plan_paths, redcap)
+        _write_report(cohort, out, overwrite, figures=asked.figures, references=asked.references, share=share)
+
+
+@main.command()
+@_files
+@_plans
+@_redcap
+@click.option("--out", type=_FOLDER, default=Path("haip-benchmark"), show_default=True, help="The folder to make, as that of analyse.")
+@click.option("--figures", type=_FILE, default=None, help="Published figures and curves of your own, in a file of the same form (docs/literature.md); else the plan's.")
+@click.option("--reference", "references", type=_FILE, multiple=True, help="A reference model saved from another cohort (haip-outcomes reference); else the plan's.")
+@click.option("--centre", default="", help="Of several centres, the one that is asked about; the others stand beside it in the funnels.")
+@click.option("--share", is_flag=True, help="A report to hand outside: small numbers, small groups, exact times, row numbers and hashes are hidden.")
+@_overwrite
+def benchmark(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool, out: Path, figures: Path | None, references: tuple[Path, ...],
+              centre: str, share: bool, overwrite: bool) -> None:  # fmt: skip
+    """Set a centre beside the literature, beside a reference and beside other centres, and write that part of the report."""
+    with _said():
+        from haip_outcomes.report.write import refuse_existing
+
+        refuse_existing(out, overwrite)
+        cohort, asked = _read(cohort_files, plan_paths, redcap, figures, references)
+        _write_report(cohort, out, overwrite, figures=asked.figures, references=asked.references, centre=centre, benchmark_only=True, share=share)
+
+
+@main.command()
+@_files
+@_plans
+@click.option("--outcome", required=True, help="An endpoint of the plan, such as os, or an entry of its [programme], such as pump_complication.")
+@click.option("--terms", default="", help="The columns that make the case mix, with commas: age,sarcopenia. None: everybody has the same risk.")
+@click.option("--setting", default="", help="Only these patients: adjuvant, unresectable or comparator.")
+@click.option("--out", type=_FILE, required=True, help="The model to write, for example erasmus_os.json. It holds no patient.")
+@click.option("--exact", is_flag=True, help="Keep the baseline at the times of single deaths: for use inside the centre only. Without it five deaths make a step.")
+@_overwrite
+def reference(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], outcome: str, terms: str, setting: str, out: Path, exact: bool,
+              overwrite: bool) -> None:  # fmt: skip
+    """Make a reference model of COHORT_FILES: what its patients would lead one to expect among others with their case mix."""
+    with _said():
+        from haip_outcomes.benchmark.case_mix.reference_models import reference_model
+
+        if out.exists() and not overwrite:
+            raise PlanError(f"{out} exists. Name another file, or say --overwrite.")
+        cohort, _ = _read(cohort_files, plan_paths, False)
+        model = reference_model(cohort.setting(setting) if setting else cohort, outcome, [term.strip() for term in terms.split(",") if term.strip()])
+        model.save(out, share=not exact)
+        _say(f"{model!r}")
+        click.echo(str(out))
+
+
+main.add_command(curve_command)
 
 
 @main.command("plan")
@@ -118,12 +169,14 @@ def demo(out: Path, overwrite: bool) -> None:
         _write_report(demo_cohort(), out, overwrite)
 
 
-def _read(files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool) -> Cohort:
-    """The cohort, with its plans checked to the last name before a patient is read."""
-    from haip_outcomes.benchmark.comparison import check_names
+def _read(files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool, figures: Path | None = None,
+          references: tuple[Path, ...] = ()) -> tuple[Cohort, Asked]:  # fmt: skip
+    """The cohort, and what it is held against; plans, figures and models are checked to the last name before a patient is read."""
+    from haip_outcomes.benchmark.plan_figures import check_names, figures_of
     from haip_outcomes.registry.guessing.confirmations import unconfirmed
     from haip_outcomes.registry.plan import load_plan
     from haip_outcomes.registry.read import read_cohort, read_redcap
+    from haip_outcomes.report.asked import Asked, references_of
 
     if redcap and (files or len(plan_paths) != 1):
         raise click.UsageError("--redcap takes one --plan and no file.")
@@ -133,25 +186,26 @@ def _read(files: tuple[Path, ...], plan_paths: tuple[Path, ...], redcap: bool) -
         raise click.UsageError(f"{len(files)} files and {len(plan_paths)} plans: give one plan for all files, or one each.")
     paths = plan_paths or (files[0].parent / "plan.toml",)
     plans = [load_plan(path) for path in paths]
+    asked = Asked(figures_of(plans[0], figures), references_of(plans[0], references))
     for path, plan in zip(paths, plans, strict=True):
-        check_names(plan)
+        check_names(plan, asked.figures)
         guesses = unconfirmed(path)
         if guesses:
             _say(f"{path.name} has {plural(guesses, 'guess', 'guesses')} that nobody has confirmed: read each line with CONFIRM, and take the remark away.")
     if redcap:
-        return read_redcap(plans[0])
-    return read_cohort(files[0], plans[0]) if len(files) == 1 else read_cohort(list(files), plans if len(plans) > 1 else plans[0])
+        return read_redcap(plans[0]), asked
+    return (read_cohort(files[0], plans[0]) if len(files) == 1 else read_cohort(list(files), plans if len(plans) > 1 else plans[0])), asked
 
 
-def _write_report(cohort: Cohort, out: Path, overwrite: bool, share: bool = False) -> None:
+def _write_report(cohort: Cohort, out: Path, overwrite: bool, **asked: Any) -> None:
     from haip_outcomes.report.build import build_report
 
     _say(f"{cohort!r}.")
     with _progress() as progress:
-        report = build_report(cohort, share=share, progress=progress)
+        report = build_report(cohort, progress=progress, **asked)
         index = report.write(out, overwrite=overwrite, progress=progress)
     if report.refused:
-        _say(f"{plural(report.refused, 'analysis', 'analyses')} could not be done; each has its line, with the reason, in the report.")
+        _say(f"{plural(report.refused, 'analysis', 'analyses')} could not be done; each has its line, with the reason, in the report: {'; '.join(report.not_done)}.")
     click.echo(str(index))
 
 

@@ -159,6 +159,7 @@ def test_m06_cumulative_incidence():
         "value": 30,
         "n": 120,
         "competing": "competing risk",
+        "better": "lower",
     }
     printed = published_side(figure(**kind, ci_low=22, ci_high=38, ci_level=0.95, ci_form="not stated"))
     assert contrasted(ours, printed, "difference", 0.95) == pytest.approx(
@@ -499,7 +500,7 @@ def test_liver_medians_under_every_convention():
     assert len(set(words)) > 1
     assert split.verdict == "not judged"
     assert (
-        "the answer depends on what the source does not state: with deaths censored within expected variation"
+        "the answer depends on what the source does not state: within expected variation with deaths censored; "
         in split.sentence
     )
     stated = judged(

@@ -13,7 +13,15 @@ from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.errors import PlanError
 
 # Notes that the curator added where the shared record has none.
-ADDED_NOTES = {"curley1993-late": "52/180 = 28.9%; the source prints 28.8%."}
+ADDED_NOTES = {
+    "curley1993-late": "52/180 = 28.9%; the source prints 28.8%.",
+    **dict.fromkeys(("allen2005-fail1", "allen2005-fail2"),
+                    "The record calls it a landmark probability; it is the share of pumps that had failed by then, so it is kept as a cumulative incidence."),
+}  # fmt: skip
+# Words that the curator added after the record's own note.
+LONGER_NOTES = {"kar2014-bs-overall": " The record has no n and no events here; 16 of 293 and 2 of 100 are ito2012-adj and ito2012-unres."}
+# The record's statistic where the curator's is another: a share that failed is no landmark, which is a share free of the event.
+RECODED = dict.fromkeys(("allen2005-fail1", "allen2005-fail2"), ("landmark_probability", "cumulative_incidence"))
 PLAIN = [
     "setting",
     "endpoint",
@@ -58,10 +66,14 @@ def as_printed(figure):
     value = list(figure.value) if isinstance(figure.value, tuple) else figure.value
     row = {"id": figure.id, "value": value, "unit": figure.unit_text or figure.unit,
            "ci_high": None if figure.ci_high is not None and math.isinf(figure.ci_high) else figure.ci_high,
-           "notes": None if figure.notes == ADDED_NOTES.get(figure.id) else figure.notes or None,
+           "notes": None if figure.notes == ADDED_NOTES.get(figure.id) else figure.notes.removesuffix(LONGER_NOTES.get(figure.id, "-")) or None,
            "source": {name: getattr(source, name) or None for name in ("key", "citation", "doi", "pmid", "pmcid")}}  # fmt: skip
     for name in PLAIN:
         row[name] = getattr(figure, name)
+    if figure.id in RECODED:
+        in_record, here = RECODED[figure.id]
+        assert figure.statistic == here
+        row["statistic"] = in_record
     for name, field in RENAMED.items():
         row[name] = getattr(figure, field)
     return {name: None if value == "" else value for name, value in row.items()}
@@ -229,6 +241,92 @@ def test_a_centres_own_figure():
 ])  # fmt: skip
 def test_what_is_wrong_is_named(changes, said):
     assert said in problems(**changes)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"better": "lower"}, "a landmark is the share free of the event, so higher is better; a share with the event is a cumulative_incidence"),
+    ({"statistic": "cumulative_incidence", "endpoint": "hepatic_recurrence"}, "the share with the event (hepatic recurrence), so lower is better"),
+    ({"horizon": 0}, "horizon is 0: a time after time zero, in months, lies above 0"),
+    ({"horizon": -12}, "horizon is -12: a time"),
+    ({"horizon": math.inf}, "horizon is inf: a time"),
+    ({"lower": 50}, 'no field "lower". Did you mean "ci_low"?'),
+    ({"upper": 80}, 'no field "upper". Did you mean "ci_high"?'),
+    ({"ci_upper": 80}, 'Did you mean "ci_high"?'),
+    ({"hr": 0.7}, 'no field "hr". Did you mean "value"?'),
+    ({"p": "0.03"}, 'no field "p". Did you mean "p_value"?'),
+])  # fmt: skip
+def test_a_direction_a_time_or_a_name_that_can_not_be(changes, said):
+    assert problems(**changes).startswith("1 problem in mine.toml:")
+    assert said in problems(**changes)
+
+
+def test_directions_that_can_be():
+    for kind in ({"better": "neither"}, {"statistic": "cumulative_incidence", "endpoint": "hepatic_recurrence", "better": "lower"},
+                 {"statistic": "cumulative_incidence", "endpoint": "conversion_to_resection"}):  # fmt: skip
+        assert len(make_figures({"sources": SOURCES, "figure": [{**GOOD, **kind}]})) == 1
+
+
+def test_no_published_figure_is_a_share_with_the_event_called_a_landmark():
+    figures = published()
+    freedom = {"overall_survival", "progression_free_survival", "recurrence_free_survival", "hepatic_recurrence"}  # hepatic: "free survival", 60 and 90%
+    assert {(f.better, f.endpoint in freedom) for f in figures if f.statistic == "landmark_probability"} == {("higher", True)}
+    assert {f.better for f in figures if f.statistic == "cumulative_incidence"} == {"lower"}
+    failed = [figures[f"allen2005-fail{i}"] for i in (1, 2)]
+    assert [(f.statistic, f.horizon, f.value, f.better) for f in failed] == [("cumulative_incidence", 12, 9, "lower"), ("cumulative_incidence", 24, 16, "lower")]
+    assert not [f.id for f in figures if f.horizon is not None and f.horizon <= 0]
+
+
+def test_the_overall_biliary_rate_keeps_what_the_record_has():
+    figures = published()
+    overall, parts = figures["kar2014-bs-overall"], [figures["ito2012-adj"], figures["ito2012-unres"]]
+    assert (overall.n, overall.events, overall.value) == (None, None, 4.6)
+    assert (sum(f.events for f in parts), sum(f.n for f in parts)) == (18, 393)
+    assert overall.notes.startswith("18/393; not 18/475.")
+
+
+def test_standard_errors_of_ratios_are_derived_on_the_logarithm():
+    frame = published().tidy().set_index("id")
+    assert frame.equals(published().frame().set_index("id"))
+    ratios = frame[frame["statistic"].str.endswith("_ratio")]
+    closed = ratios[ratios["ci_low"].notna()]
+    z = 1.959963984540054
+    assert closed["ci_level"].eq(0.95).all()
+    assert len(closed) == 16
+    for _, row in closed.iterrows():
+        assert row["derived_std_error"] == pytest.approx((math.log(row["ci_high"]) - math.log(row["ci_low"])) / (2 * z), rel=1e-12)
+    sarcopenia = frame.loc["chakedis2018-sarc-hr"]  # 2.4 (1.1, 5.0): 0.386264
+    assert sarcopenia["derived_std_error"] == pytest.approx(math.log(5.0 / 1.1) / (2 * z), rel=1e-12)
+    assert (sarcopenia["derived_std_error_scale"], sarcopenia["derived_std_error_basis"]) == ("logarithm", "printed 95% interval")
+    by_p = frame.loc["iat2013-hr"]  # 1.84, p 0.04
+    assert by_p["derived_std_error"] == pytest.approx(math.log(1.84) / 2.0537489106318225, rel=1e-10)
+    assert by_p["derived_std_error_basis"] == "p-value 0.04"
+    assert math.isnan(frame.loc["dhir2017-hr", "derived_std_error"])
+    assert frame.loc["chakedis2018-ttlp-unres", "derived_std_error_scale"] == "months"
+    ratio = {"statistic": "hazard_ratio", "unit": "ratio", "factor": "haip", "horizon": None, "better": "lower", "value": 0.6, "ci_form": "not stated"}
+
+    def error(**changes):
+        table = {name: value for name, value in {**GOOD, **ratio, **changes}.items() if value is not None}
+        return make_figures({"sources": SOURCES, "figure": [table]})[0].derived_error
+
+    assert error(ci_low=0.38, ci_high=0.92, ci_level=0.9)[0] == pytest.approx((math.log(0.92) - math.log(0.38)) / (2 * 1.6448536269514722))
+    assert error(ci_low=0.0, ci_high=0.92, ci_level=0.95) is None
+    assert error(ci_low=0.3, ci_high=math.inf, ci_level=0.95) is None
+    assert error(ci_form=None, p_value="<0.001")[2] == "p-value <0.001, taken as equal: an upper bound"
+
+
+def test_missing_fields_do_not_hide_what_else_is_wrong():
+    text = problems(source=None, where=None, value=40, ci_low=45, ci_high=49, ci_level=0.95, ci_form="not stated", horizon=-1)
+    assert text.startswith("4 problems in mine.toml:")
+    for part in ("source is needed", "where is needed", "the interval 45 to 49 excludes its estimate 40", "horizon is -1"):
+        assert part in text
+    # what looks at an unknown field is not guessed: no second complaint about the same slip
+    assert problems(statistic="landmark").count("\n") == 1
+    assert problems(time_zero="operation", time_zero_text=None).count("\n") == 1
+    assert "is needed" not in problems(value="sixty")
+    assert problems(ci_low="x", ci_high=80, ci_level=0.95, ci_form="not stated").count("\n") == 1
+    assert problems(lower=50, ci_high=80, ci_level=0.95, ci_form="not stated").count("\n") == 1
+    assert problems(unit=None, value=-3).count("\n") == 1
+    assert problems(**{name: None for name in GOOD if name != "id"}).count("\n") == len(set(GOOD) - {"id", "time_zero_text", "n", "horizon"})
 
 
 def test_every_problem_is_named_at_once():

@@ -5,6 +5,7 @@ from small_centre import HEADER, ROWS
 
 from haip_outcomes.errors import CohortError, EndpointError
 from haip_outcomes.registry.read import load_adjuvant, load_unresectable, read_cohort
+from haip_outcomes.registry.simulate import simulate_cohort
 
 
 @pytest.fixture
@@ -93,3 +94,13 @@ def test_tcia_counts(workbook):
     assert cohort["clinrisk_score"].isna().sum() == 29
     with pytest.raises(CohortError):
         read_cohort(workbook, "cohorts/demo_centre/plan.toml")
+
+
+def test_the_patients_of_one_centre():
+    cohort = simulate_cohort(40, rng=np.random.default_rng(4), centres=3)
+    assert cohort.centres == ("Centre 1", "Centre 2", "Centre 3")
+    own = cohort.centre("Centre 2")
+    assert len(own) == int((cohort.frame["centre"] == "Centre 2").sum())
+    assert own.flow()["because"].tolist()[1] == "of 2 other centres"
+    with pytest.raises(EndpointError, match=r'There is no centre "Centre 9"\. Did you mean '):
+        cohort.centre("Centre 9")

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from small_centre import SMALL_PLAN
 
 from haip_outcomes.errors import PlanError
+from haip_outcomes.registry.deriving.complication_index import comprehensive_complication_index
 from haip_outcomes.registry.deriving.derived import derive, in_order
 from haip_outcomes.registry.deriving.formulas import RECIPES, wrong_formulas
 from haip_outcomes.registry.deriving.summaries import chosen, of_columns, of_rows, placed
 from haip_outcomes.registry.plan import load_plan, make_plan
 from haip_outcomes.registry.planning.parts import DerivedPlan, Formula
 from haip_outcomes.registry.planning.summary_rules import wrong_summaries
+from haip_outcomes.registry.read import read_cohort
+from haip_outcomes.tables.baseline import baseline_table
 
 DEMO = Path(__file__).resolve().parents[2] / "cohorts" / "demo_centre"
 RECIST = ("Complete", "Partial", "Stable", "Progression")
@@ -316,6 +319,161 @@ def test_against_pandas_on_many_rows():
         pd.testing.assert_series_equal(made, wanted.astype(made.dtype), check_names=False, rtol=1e-13)
         again, _, _ = one(take, patients(n), {"imaging": table.sample(frac=1, random_state=3)}, table="imaging", where={"recist": "Progression"}, **keys, **({"by": "day"} if take == "last" else {}))
         pd.testing.assert_series_equal(made, again, check_exact=True)  # to the last digit, sums too
+
+
+# ---- the comprehensive complication index of a related table ------------------------------------------------
+
+GRADES = ("I", "II", "IIIa", "IIIb", "IVa", "IVb", "V")
+COMPLICATIONS = {
+    "label": "Complications",
+    "sheet": "Complications",
+    "columns": {
+        "found": {"label": "Complication", "kind": "date"},
+        "grade": {"label": "Clavien-Dindo grade", "levels": {str(code): grade for code, grade in enumerate(GRADES, start=1)}},
+        "kind": {"label": "Kind", "levels": {"1": "Pump", "2": "Other"}},
+    },
+}
+INDEX = {"label": "Index", "take": "complication_index", "table": "complications", "column": "grade"}
+
+
+def index_plan(levels=None, **keys):
+    table = {**COMPLICATIONS, "columns": {**COMPLICATIONS["columns"], "grade": {"label": "Clavien-Dindo grade", "levels": levels or COMPLICATIONS["columns"]["grade"]["levels"]}}}
+    return make_plan({**SMALL_PLAN, "columns": {**SMALL_PLAN["columns"], **COLUMNS}, "tables": {"complications": table}, "derived": {"made": {**INDEX, **keys}}})
+
+
+def complications(*rows, grades=GRADES):
+    """Rows (patient, day, grade, kind), numbered from 2 as in a spreadsheet."""
+    frame = pd.DataFrame(rows, columns=["patient", "found", "grade", "kind"])
+    frame["found"] = pd.to_datetime(frame["found"])
+    frame["grade"] = pd.Categorical(frame["grade"], categories=grades)
+    frame["kind"] = pd.Categorical(frame["kind"], categories=["Pump", "Other"])
+    return frame.set_axis(range(2, len(frame) + 2))
+
+
+def test_the_complication_index_from_a_plan():
+    rows = complications((2, "2019-01-02", "I", "Pump"), (2, "2019-04-01", "II", "Other"), (3, "2019-01-05", "IVa", "Pump"), (3, "2019-04-02", "V", "Pump"))
+    frame = patients(4, pump=days("2019-01-01", "2019-01-01", "2019-01-01", None).to_numpy())
+    index = comprehensive_complication_index
+    made = derive(frame, {"complications": rows}, index_plan())
+    assert made.frame["made"].tolist() == [index(["I", "II"]), 100, 0, 0]
+    assert not made.problems
+    made = derive(frame, {"complications": rows}, index_plan(within={"start": "pump", "days": 90}))  # 1 April is day 90
+    assert made.frame["made"].tolist() == pytest.approx([index(["I", "II"]), index(["IVa"]), 0, np.nan], rel=1e-15, nan_ok=True)  # without a start no index
+    assert not made.problems
+    made = derive(frame, {"complications": rows}, index_plan(where={"kind": "Pump"}))
+    assert made.frame["made"].tolist() == [index(["I"]), 100, 0, 0]
+    assert made.frame["made"].dtype == float
+    assert index_plan().columns["made"].resolved == "number"
+
+
+def test_a_grade_or_a_date_that_is_not_known_leaves_the_index_missing_and_is_told():
+    rows = complications((2, "2019-01-02", "I", "Pump"), (2, "2019-01-03", None, "Pump"), (3, None, "II", "Pump"), (4, "2019-01-05", "V", "Pump"), (4, None, None, "Pump"),
+                         (5, "2019-09-09", None, "Pump"), (6, "2019-01-03", "II", "Other"))  # fmt: skip
+    frame = patients(5, pump=days(*["2019-01-01"] * 4, None).to_numpy())
+    made = derive(frame, {"complications": rows}, index_plan(within={"start": "pump", "days": 90}), {"complications": "complications.csv"})
+    assert made.frame["made"].tolist() == pytest.approx([np.nan, np.nan, 100, 0, np.nan], nan_ok=True)  # a late one without a grade changes nothing
+    told = {(problem.table, problem.column, problem.rows, problem.patients, problem.severity) for problem in made.problems}
+    assert told == {("complications.csv", "grade", (3,), (2,), "warning"), ("complications.csv", "found", (4,), (3,), "warning"), ("patients", "pump", (6,), (), "warning")}
+
+
+def test_rows_that_are_no_complication_are_left_out_by_where():
+    levels = {"0": "None", **COMPLICATIONS["columns"]["grade"]["levels"]}
+    rows = complications((2, "2019-01-02", "None", "Pump"), (3, "2019-01-02", "None", "Pump"), (3, "2019-01-03", "II", "Pump"), grades=["None", *GRADES])
+    made = derive(patients(2), {"complications": rows}, index_plan(levels, where={"grade": list(GRADES)})).frame["made"]
+    assert made.tolist() == [0, comprehensive_complication_index(["II"])]
+
+
+def test_levels_may_be_written_in_other_ways():
+    levels = {"10": "Graad 1", "20": "3A", "30": "grade IV b"}
+    rows = complications((2, "2019-01-02", "Graad 1", "Pump"), (2, "2019-01-02", "3A", "Pump"), (3, None, "grade IV b", None), grades=list(levels.values()))
+    made = derive(patients(2), {"complications": rows}, index_plan(levels)).frame["made"]
+    assert made.tolist() == [comprehensive_complication_index(["I", "IIIa"]), comprehensive_complication_index(["IVb"])]
+
+
+def test_the_sentence_of_the_index_names_its_source_and_that_the_weights_are_second_hand():
+    frame = patients(1, pump=days("2019-01-01").to_numpy())
+    sentence = derive(frame, {"complications": complications((2, "2019-01-02", "I", "Pump"))}, index_plan(within={"start": "pump", "days": 90})).methods["made"]
+    assert sentence == (
+        "Index: comprehensive complication index (Slankamenac 2013, doi:10.1097/SLA.0b013e318296c732; the weights are second-hand, not read in the article itself), "
+        "half the square root of the summed weights of every Clavien-Dindo grade in Complications (Complication within 90 days from Pump placement): "
+        "I 300, II 1750, IIIa 2750, IIIb 4550, IVa 7200, IVb 8550; 100 with a grade V, and at most 100; 0 without a complication; "
+        "missing where a row that is not known could change it, and without Pump placement"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(2, 4), st.sampled_from([*GRADES, None])), max_size=8))
+def test_plan_and_function_give_the_same_index(rows):
+    table = complications(*((patient, None, grade, None) for patient, grade in rows))
+    made = derive(patients(3), {"complications": table}, index_plan()).frame["made"]
+    assert made.tolist() == pytest.approx(comprehensive_complication_index(table[["patient", "grade"]], patients=[2, 3, 4]).tolist(), rel=1e-15, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("levels", "keys", "message"),
+    [
+        ({"1": "I", "3": "III"}, {}, '[derived.made]: "III" of "grade" is no grade: call them I, II, IIIa, IIIb, IVa, IVb or V (III and IV weigh differently'),
+        ({"0": "None", "1": "1", "2": "II"}, {}, '"None" and "1" of "grade" are no grades'),
+        ({"0": "None", "1": "I"}, {}, "where = { grade = [the grades] }"),
+        ({"0": "None", "1": "I"}, {"where": {"grade": ["None", "I"]}}, '"None" of "grade" is no grade'),
+        (None, {"where": {"grade": ["IIIa", "IIIb", "IVa", "IVb", "V"]}}, 'every complication counts in the index, and where leaves I and II of "grade" out'),
+        (None, {"column": "kind"}, '"Pump" and "Other" of "kind" are no grades'),
+        (None, {"column": "found"}, "[derived.made] take: complication_index is taken of categories of Clavien-Dindo grades only"),
+        (None, {"column": "graad"}, '"graad" has no [tables.complications.columns.graad]'),
+        (None, {"column": None}, "complication_index of which column? Write column"),
+        (None, {"table": None, "column": None, "columns": ["before"]}, "complication_index is taken of a related table with a row a complication"),
+        (None, {"table": "complication"}, 'there is no [tables.complication]. Did you mean "complications"'),
+        (None, {"within": {"start": "pomp", "days": -1}}, "[derived.made] within.days"),
+        (None, {"take": None, "formula": "bmi"}, "a formula takes its columns from inputs"),
+        (None, {"take": "cci"}, "'cci' is not one of"),
+    ],
+)
+def test_what_a_plan_may_not_ask_of_the_index(levels, keys, message):
+    with pytest.raises(PlanError) as caught:
+        index_plan(levels, **keys)
+    assert message in str(caught.value)
+
+
+def test_grades_without_levels_are_asked_for():
+    table = {**COMPLICATIONS, "columns": {"grade": {"kind": "category"}}}
+    with pytest.raises(PlanError, match='complication_index needs to know which codes of "grade" are which grade: give it levels'):
+        make_plan({**SMALL_PLAN, "tables": {"complications": table}, "derived": {"made": INDEX}})
+
+
+def test_the_index_from_the_codes_of_a_file_to_table_one(tmp_path):
+    """A patient with grades II and IIIb, one with an ungraded complication, one with none."""
+    plan = f"""
+cohort = {{ name = "Small centre", id = "key", setting = {{ value = "adjuvant" }} }}
+[columns]
+pump = {{ label = "Pump placement", kind = "date" }}
+[tables.complications]
+file = "complications.csv"
+columns.found = {{ label = "Complication", kind = "date" }}
+columns.grade = {{ label = "Clavien-Dindo grade", item = "clavien_dindo", levels = {{ {", ".join(f'"{code}" = "{grade}"' for code, grade in enumerate(GRADES, start=1))} }} }}
+[derived.cci]
+label = "Comprehensive complication index"
+take = "complication_index"
+table = "complications"
+column = "grade"
+within = {{ start = "pump", days = 90 }}
+[endpoints.os]
+label = "Overall survival"
+start = "pump"
+last_seen = "seen"
+events = {{ Death = "dead" }}
+[analysis]
+table1 = ["cci"]
+"""
+    (tmp_path / "plan.toml").write_text(plan, encoding="utf-8")
+    (tmp_path / "patients.csv").write_text("key,pump,seen,dead\n" + "".join(f"K{i},2019-01-01,2020-01-01,\n" for i in range(3)), encoding="utf-8")
+    (tmp_path / "complications.csv").write_text("key,found,grade\nK0,2019-01-03,2\nK0,2019-02-03,4\nK1,2019-01-05,\n", encoding="utf-8")
+    cohort = read_cohort(tmp_path / "patients.csv", tmp_path / "plan.toml")
+    assert cohort.frame["cci"].tolist() == pytest.approx([(1750 + 4550) ** 0.5 / 2, np.nan, 0], rel=1e-15, nan_ok=True)
+    assert any(problem.column == "grade" for problem in cohort.warnings)
+    table = baseline_table(cohort)
+    assert [row[0] for row in table.rows] == ["Comprehensive complication index, median (IQR)", "Missing"]
+    assert table.rows[0][1].startswith("19.8 (")  # of 39.7 and 0, halfway
+    assert any("second-hand" in note for note in table.footnotes)
 
 
 # ---- summaries over columns of the patient ----------------------------------------------------------------

@@ -1,7 +1,10 @@
 """Risk scores against the worked values of the methods notes, by hand at every boundary, and with what can't be."""
 
 import itertools
+import json
 from datetime import date
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haip_outcomes.errors import CohortError, EndpointError
+from haip_outcomes.registry.deriving.complication_index import comprehensive_complication_index, grade_of
 from haip_outcomes.registry.deriving.risk_scores import (
     age_at,
     disease_free_interval,
@@ -169,3 +173,98 @@ def test_fong_in_plain_python_and_in_any_order(patients, chance):
     expected = [None if None in row else (row[0] == 1) + (row[1] < 12) + (row[2] > 1) + (row[3] > 200) + (row[4] > 5) for row in patients]
     found = fong_clinical_risk_score(**{name: mixed[name] for name in PARTS}).values.sort_index()
     assert [None if np.isnan(one) else one for one in found] == expected
+
+
+# ---- the comprehensive complication index ------------------------------------------------------------------
+
+GRADES = {"I": 300, "II": 1750, "IIIa": 2750, "IIIb": 4550, "IVa": 7200, "IVb": 8550, "V": 40_000}
+EXAMPLES = Path(__file__).parents[1] / "reference" / "methods_examples.json"
+
+
+def test_the_complication_index_of_the_methods_notes():
+    example = next(one for one in json.loads(EXAMPLES.read_text(encoding="utf-8"))["examples"] if one["id"] == "m16_cci")
+    given, expected = example["input"]["patients"], example["output"]["cci"]
+    assert [comprehensive_complication_index(grades) for grades in given] == pytest.approx(expected, rel=1e-14)
+    rows = pd.DataFrame([(i, grade) for i, grades in enumerate(given) for grade in grades], columns=["patient", "grade"]).sample(frac=1, random_state=1)
+    found = comprehensive_complication_index(rows, patients=range(len(given)))
+    assert found.tolist() == pytest.approx(expected, rel=1e-14)
+    assert comprehensive_complication_index(rows["grade"], rows["patient"]).sort_index().tolist() == pytest.approx(expected[1:], rel=1e-14)
+    assert [round(comprehensive_complication_index([grade]), 1) for grade in GRADES] == [8.7, 20.9, 26.2, 33.7, 42.4, 46.2, 100]  # as printed
+
+
+@given(st.lists(st.sampled_from(list(GRADES)), max_size=9))
+def test_the_index_is_half_the_root_of_the_summed_weights_and_never_above_100(grades):
+    index = comprehensive_complication_index(grades)
+    total = min(sum(map(GRADES.get, grades)), 40_000)
+    assert float(Fraction(index) ** 2 * 4) == pytest.approx(total, rel=1e-14)
+    assert index <= 100
+    assert ("V" not in grades) or index == 100
+    assert comprehensive_complication_index(grades[::-1]) == index
+    more = comprehensive_complication_index([*grades, "I"])
+    assert more > index or index == 100
+
+
+def test_by_hand_in_squares():
+    assert comprehensive_complication_index(["IIIa", "IVa", "I", "I", "I", "II", "II", "II", "II", "II"]) == comprehensive_complication_index(["II"] * 10 + ["I"] * 7) == 70
+    assert comprehensive_complication_index(["IVb"] * 4) == pytest.approx(34200**0.5 / 2, rel=1e-15)
+    assert comprehensive_complication_index(["IVb"] * 5) == 100  # 42750 would be 103.4
+
+
+def test_a_missing_grade_leaves_the_index_missing_unless_it_can_not_change_it():
+    for nothing in (None, np.nan, pd.NA, "", " "):
+        assert np.isnan(comprehensive_complication_index(["II", nothing]))
+        assert np.isnan(comprehensive_complication_index([nothing]))
+        assert comprehensive_complication_index(["V", nothing]) == 100
+    rows = pd.DataFrame({"patient": ["a", "b", "a", "c"], "clavien_dindo": pd.Categorical(["I", "II", None, "V"])})
+    assert comprehensive_complication_index(rows, patients=["c", "d", "a", "b"]).tolist() == pytest.approx([100, 0, np.nan, 1750**0.5 / 2], nan_ok=True)
+    assert comprehensive_complication_index(rows).index.tolist() == ["a", "b", "c"]  # who has no row is not there
+    assert comprehensive_complication_index(rows[:0], patients=[1, 2]).tolist() == [0, 0]
+    assert comprehensive_complication_index([]) == comprehensive_complication_index(pd.Series([], dtype=object)) == 0
+
+
+def test_grades_in_every_way_of_writing_them():
+    for text, grade in (("IIIA", "IIIa"), ("iii b", "IIIb"), ("3a", "IIIa"), ("4B", "IVb"), ("Grade I", "I"), ("graad 5", "V"), ("Clavien-Dindo II", "II"), ("CD 4a", "IVa")):
+        assert grade_of(text) == grade
+    for text in ("III", "IV", "3", "5", "1", "Ia", "Vb", "0", "none", "VI", "", "I-II", "IIIc"):
+        assert grade_of(text) is None
+
+
+def test_codes_of_the_registry_are_taken_only_where_they_are_said_to_be_codes():
+    assert comprehensive_complication_index([1, "2", 3.0], coded=True) == comprehensive_complication_index(["I", "II", "IIIa"])
+    for code, grade in enumerate(GRADES, start=1):
+        assert comprehensive_complication_index([code], coded=True) == comprehensive_complication_index([grade])
+    assert np.isnan(comprehensive_complication_index([5, np.nan], coded=True))
+    with pytest.raises(CohortError, match="5 is IVa there"):
+        comprehensive_complication_index([5])
+    for wrong in (0, 8, 2.5, "V"):
+        with pytest.raises(CohortError, match="a code of the standard registry: 1 I, 2 II, 3 IIIa"):
+            comprehensive_complication_index([wrong], coded=True)
+
+
+def test_grades_that_there_are_not_are_named_all_at_once():
+    with pytest.raises(CohortError) as caught:
+        comprehensive_complication_index(["I", "III", "moderate", 4, None])
+    assert {(problem.found, problem.rows) for problem in caught.value.problems} == {("4", (3,)), ("III and moderate", (1, 2))}
+    rows = pd.DataFrame({"patient": [101, 102], "grade": ["II", "IIIc"]}, index=[5, 5])
+    with pytest.raises(CohortError) as caught:
+        comprehensive_complication_index(rows)
+    assert caught.value.problems[0].rows == (1,)  # an index with duplicates names nothing: positions
+
+
+@pytest.mark.parametrize(
+    ("given_", "keys", "message"),
+    [
+        (("II",), {}, r'as a list, \["II"\]'), ((None,), {}, "as a list"), ((5,), {}, "as a list"),
+        ((["I"], ["secret", "b"]), {}, "1 grade and 2 patients"), ((["I"], [None]), {}, "1 complication without a patient"),
+        ((["I", "II"], ["secret", "b"]), {"patients": ["b"]}, "1 complication of patients who are not among patients"),
+        ((["I"], ["b"]), {"patients": ["b", "b"]}, "twice in patients"), ((["I"],), {"patients": [1]}, "Whose complications"),
+        ((pd.DataFrame({"patient": [1], "graad": ["I"]}),), {}, "a column patient and one column grade"),
+        ((pd.DataFrame({"patient": [1], "grade": ["I"], "clavien_dindo": ["I"]}),), {}, "one column grade"),
+        ((pd.DataFrame({"patient": [1], "grade": ["I"]}), [1]), {}, "leave the argument patient out"),
+        ((pd.Series(["I"]), pd.Series(["b"], index=[4])), {}, "different indexes"),
+    ],
+)  # fmt: skip
+def test_questions_that_can_not_be_asked_of_grades(given_, keys, message):
+    with pytest.raises(EndpointError, match=message) as caught:
+        comprehensive_complication_index(*given_, **keys)
+    assert "secret" not in str(caught.value)

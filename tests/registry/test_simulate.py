@@ -69,3 +69,30 @@ def test_wrong_questions(wrong, said):
 def test_wrong_truths(wrong, said):
     with pytest.raises(EndpointError, match=said):
         Truth(**wrong)
+
+
+def test_centres_can_differ_in_size_truth_and_case_mix():
+    cohort = simulate_cohort(MANY, rng=np.random.default_rng(6), truth={"Centre 2": Truth(death=0.04)}, centres=(3, 1, 1),
+                             case_mix={"Centre 3": {"sarcopenia": 0.9}})  # fmt: skip
+    sizes = cohort["centre"].value_counts(normalize=True)
+    assert sizes["Centre 1"] == pytest.approx(0.6, abs=0.02)
+    ill = (cohort["sarcopenia"] == "Yes").groupby(cohort["centre"], observed=True).mean()
+    assert ill["Centre 1"] == pytest.approx(0.45, abs=0.02)
+    assert ill["Centre 3"] == pytest.approx(0.9, abs=0.02)
+    lean = cohort.where(cohort["sarcopenia"] == "No", because="only those without sarcopenia")
+    os = survival_curve(lean.endpoint("os"), by=lean["centre"]).at([24]).set_index("group")["estimate"]
+    assert os["Centre 1"] == pytest.approx(Truth().survival(24), abs=0.03)
+    assert os["Centre 2"] == pytest.approx(Truth(death=0.04).survival(24), abs=0.03)
+    assert os["Centre 3"] == pytest.approx(Truth().survival(24), abs=0.05)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"centres": (1, 0)}, "relative size"),
+    ({"centres": 2, "truth": {"Centre 1": Truth(), "Centre 3": Truth()}}, 'Did you mean "Centre 1"|none of the 2 centres'),
+    ({"case_mix": {"Center 1": {}}}, 'Did you mean "Centre 1"'),
+    ({"case_mix": {"Centre 1": {"sarcopaenia": 0.5}}}, 'Did you mean "sarcopenia"'),
+    ({"case_mix": {"Centre 1": {"sarcopenia": 1.5}}}, "between 0 and 1"),
+])  # fmt: skip
+def test_wrong_centres(wrong, said):
+    with pytest.raises(EndpointError, match=said):
+        simulate_cohort(10, rng=np.random.default_rng(1), **wrong)

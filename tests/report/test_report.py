@@ -67,7 +67,7 @@ def test_the_first_screen_says_synthetic_and_answers(folder):
 
 def test_the_chapters_and_what_stands_in_them(report):
     assert [chapter.key for chapter in report.chapters] == [
-        "included", "survival", "liver", "factors", "delivery", "literature", "data", "methods", "run",
+        "included", "survival", "liver", "factors", "delivery", "liver_literature", "literature", "turning", "over_time", "data", "methods", "run",
     ]  # fmt: skip
     done = report.results[report.results["status"] == "done"]
     for setting in ("adjuvant", "unresectable"):

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from haip_outcomes.benchmark import verdicts
 from haip_outcomes.benchmark.centre import CentreNumber, NotComparableError
-from haip_outcomes.benchmark.estimands import Answers, answers
+from haip_outcomes.benchmark.estimands import answers
 from haip_outcomes.benchmark.literature import Figures, published
+from haip_outcomes.benchmark.matching import Answers
 from haip_outcomes.benchmark.overlap import POSSIBLY, shared_patients
+from haip_outcomes.benchmark.plan_figures import check_names, figures_named, figures_of
 from haip_outcomes.benchmark.published_figure import PublishedFigure
-from haip_outcomes.benchmark.uncertainty import published_side
+from haip_outcomes.benchmark.significance import TESTS, difference_test
+from haip_outcomes.benchmark.uncertainty import by_size_alone, contrasted, published_side
 from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS, Judged, agreed, judge
-from haip_outcomes.benchmark.wording import endpoint_words
-from haip_outcomes.errors import PlanError, did_you_mean
-from haip_outcomes.formatting import interval, listed, median, percent, plural
+from haip_outcomes.benchmark.wording import days_words, endpoint_words, under
+from haip_outcomes.formatting import NOT_REACHED, interval, listed, median, percent, plural
 from haip_outcomes.registry.cohort import Cohort, require_cohort
-from haip_outcomes.registry.plan import Plan
 from haip_outcomes.survival.results import shown_as_html
 
-MOST_JUDGED = 6
 UNNAMED = "not among the figures named in the plan"
 COLUMNS = [
     "outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event", "figure", "source", "setting", "endpoint",
     "statistic", "published", "published_low", "published_high", "printed", "convention", "contrast", "difference", "difference_low",
-    "difference_high", "unit", "published_n", "published_basis", "setting_match", "time_zero_match", "event_match", "competing_match",
+    "difference_high", "unit", "centre_basis", "published_n", "published_basis", "setting_match", "time_zero_match", "event_match", "competing_match",
     "named", "convention_verdict", "verdict", "reason",
 ]  # fmt: skip
 
@@ -65,7 +65,7 @@ class Compared:
         verdict = f"{self.verdict}: {self.reason}" if self.reason else self.verdict
         if self.answers is None:
             return f"{title}: {theirs}. {_upper(verdict)}."
-        here = "; ".join(f"{number_words(ours)}{_under(ours.convention)}" for ours in self.answers.numbers)
+        here = "; ".join(f"{number_words(ours)}{f' {under(ours.convention)}' if ours.convention else ''}" for ours in self.answers.numbers)
         sizes = sorted({ours.n for ours in self.answers.numbers})
         patients = f"{sizes[0]} to {sizes[-1]} patients" if len(sizes) > 1 else plural(sizes[0], "patient")
         return " ".join([f"{title}: {here} here ({patients}); {theirs}. {_upper(verdict)}.", *self.remarks])
@@ -86,8 +86,10 @@ class Compared:
         if fields.plan_unstated:
             found.append(f"The centre's plan does not state {listed(fields.plan_unstated)}.")
         theirs = published_side(self.figure)
-        if theirs.lower_bound and self.verdict not in (NOT_JUDGED, SAME_PATIENTS):
-            found.append(f"The published side's uncertainty is taken from {theirs.basis}.")
+        if self.verdict not in (NOT_JUDGED, SAME_PATIENTS):
+            if theirs.lower_bound or "p-value" in theirs.basis or self.figure.n_risk is not None:
+                found.append(f"The published side's uncertainty is taken from {theirs.basis}.")
+            found += _alone(self)
         for note in dict.fromkeys(
             [
                 *(note for ours in self.answers.numbers for note in ours.notes),
@@ -97,6 +99,17 @@ class Compared:
         ):
             found.append(f"{_upper(note.rstrip('.'))}.")
         return tuple(found)
+
+
+def _alone(one: Compared) -> list[str]:
+    """Beside the numbers at risk, which are conservative, what the source's n alone would give: a lower bound of the width."""
+    figure, theirs = one.figure, published_side(one.figure)
+    if figure.n_risk is None or figure.n is None or theirs.printed or one.answers is None or theirs.limits is None:
+        return []
+    other = by_size_alone(figure, theirs.estimate)
+    found = [contrasted(ours.side, other, ours.contrast, 0.95) for ours in one.answers.numbers]
+    words = "; ".join(interval(100 * point, 100 * low, 100 * high, 0) for point, low, high in found)
+    return [f"By its {plural(figure.n, 'patient')} alone, as if nobody had been censored, the difference would be {words} percentage points."]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,12 +123,16 @@ class Comparison:
     compared: tuple[Compared, ...]
     looked_at: int
     method: str
+    absent: tuple[str, ...] = ()  # named in the plan, and not among the figures that were looked at
+    caution: str = ""  # what the plan says must be read with every verdict
 
     def tidy(self) -> pd.DataFrame:
         """A row a figure and convention, in the order of the figures.
 
         The centre's estimate with its 95% limits and the published number are on one scale, named by `unit`: probabilities,
-        months, days or ratios; the published limits are the printed ones where limits are printed. `difference` is centre minus published, or centre over published where `contrast` is "ratio".
+        months, days or ratios; the published limits are the printed ones where limits are printed. `difference` is centre minus
+        published, or centre over published where `contrast` is "ratio". `centre_basis` says how the centre's limits were made, and with
+        which ones its difference is made where those shown are others; `published_basis` what the source's uncertainty is taken from.
         `convention_verdict` is the word under one convention, `verdict` the figure's. A figure that can't be compared has one
         row without the centre's number, and the reason.
         """
@@ -124,6 +141,20 @@ class Comparison:
         for name in ("n", "n_event", "published_n"):
             frame[name] = frame[name].astype("Int64")
         return frame
+
+    def tests(self) -> pd.DataFrame:
+        """A row a figure and convention that a test can be made of: which test, its z (where it has one) and the two-sided p-value.
+
+        Columns: figure, convention, test, statistic, p_value, std_error, published_std_error (both on the scale of the test).
+        Probabilities at a time: z on ln(-ln p), in which a higher z is a lower probability (Klein 2007, doi 10.1002/sim.2864); ratios: z
+        of the difference of the logarithms (Altman and Bland 2003, doi 10.1136/bmj.326.7382.219); proportions: Fisher's exact
+        test, mid-p, doubled; a median judged at the published one: z there, against one half. Verdicts are made from
+        intervals and never from these, and there is no correction for the number of figures.
+        """
+        rows = [{"figure": one.figure.id, "convention": ours.convention, **difference_test(ours, published_side(one.figure), one.figure, found.at_median is not None)}
+                for one in self.compared if one.answers for ours, found in zip(one.answers.numbers, one.judged, strict=True)]  # fmt: skip
+        frame = pd.DataFrame(rows, columns=["figure", "convention", *TESTS])
+        return frame[frame["test"] != ""].reset_index(drop=True)
 
     @property
     def judged(self) -> tuple[Compared, ...]:
@@ -137,15 +168,18 @@ class Comparison:
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """How many figures were looked at and how many can be compared; then a sentence for each figure named in the plan."""
+        """How many figures were looked at and how many can be compared; a sentence for each figure named in the plan; and the plan's caution."""
         can = sum(one.answers is not None for one in self.compared)
         named = len(self.judged)
         if named:
             judging = f"{named} {'is' if named == 1 else 'are'} named in the plan and may be judged; the rest are listed without a verdict"
         else:
             judging = "the plan names none ([benchmark] judge), so none is judged"
+        if self.absent:
+            judging += f" ({listed(self.absent)}, named too, {'is' if len(self.absent) == 1 else 'are'} not among those looked at)"
         head = f"{plural(self.looked_at, 'published figure')} looked at: {can} can be set beside this centre's results, {self.looked_at - can} can't; {judging}."
-        return (head, *(one.sentence for one in self.judged))
+        caution = (self.caution,) if self.caution and any(one.answers for one in self.judged) else ()
+        return (head, *(one.sentence for one in self.judged), *caution)
 
     def beside(self, setting: str, endpoints: Iterable[str]) -> list[str]:
         """Ids of the figures that can stand beside a result: of a setting (comparator for no pump) and of these endpoints."""
@@ -173,20 +207,40 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     Parameters
     ----------
     cohort : the centre's patients, all settings at once or one of them.
-    figures : the figures to look at; else all that are published. Only those that the plan names in `[benchmark] judge` (six
-        at most) are judged; figures of sources in `[cohort] overlap` never are.
+    figures : the figures to look at; else all that are published, with those of the plan's own file ([benchmark] figures). Only those
+        that the plan names in `[benchmark] judge` (six at most) are judged; figures of sources in `[cohort] overlap` never are.
+
+    How sure the source is
+    ----------------------
+    In this order: its printed interval; else the p-value of a ratio; else k of n; else, for a probability at a time, the number at risk
+    that it prints there (Peto: conservative), or its n alone as binomial, which is a lower bound of its uncertainty. Without any of
+    these both numbers are shown and nothing is judged. No published number is taken as known.
 
     Formulas
     --------
-    Published standard error: from the printed interval; else the p-value of a ratio; else k of n; else, for a probability at a
-    time, n alone as binomial, which is a lower bound; else nothing is judged. Differences by MOVER (Zou and Donner 2008, doi
-    10.1002/sim.3095), of two proportions by Newcombe's method 10; hazard ratios as Altman and Bland 2003, doi
-    10.1136/bmj.326.7382.219; medians as a ratio, or as a difference of standard-error medians where the source's interval is of
-    that form. Smallest difference with 80% power: (1.96 + 0.84) standard errors.
+    Differences by MOVER (Zou and Donner 2008, doi 10.1002/sim.3095), of two proportions by Newcombe's method 10; hazard ratios as
+    Altman and Bland 2003, doi 10.1136/bmj.326.7382.219. Medians: their ratio, from both curve-based intervals. Where the source's
+    interval is its median plus or minus 1.96 standard errors: their difference, the source's limits by its standard error and the
+    centre's from its curve; the centre's standard-error limits, which cover less than they say, are only shown (`centre_basis` says which limits
+    a row shows and which its difference is made with; the same for proportions: exact ones are shown, Wilson's compared). Where the source does not
+    say how its interval was made, and it is symmetric: both. A median not reached, or a ratio with an open end: the event-free
+    probability at the published median, against one half of the source's n.
+
+    Verdicts
+    --------
+    The 95% interval excludes no difference: "better" or "worse than expected" ("differs" where neither direction is better), "clearly" when
+    that of 99.8% does too. Else "on a par" when all of it lies inside the plan's margin, else "within expected variation" ("agrees"), with the
+    smallest difference that had 80% power: (1.96 + 0.84) standard errors.
+
+    Few events: under five expected here, if the published figure held, it is "too few to judge", and nobody is told better, on a par or within
+    expected variation. But "worse" (or "differs") is said all the same when the interval excludes no difference *and* so many events have
+    an exact mid-p probability below 0.025 ("clearly": the 99.8% interval, and below 0.001): early deaths leave little time in which to
+    expect any. Poisson for events over time, binomial for the rarer side of a proportion.
 
     Raises
     ------
-    PlanError : the plan's judge, margin or overlap names no published figure, endpoint or source; more than six are to be judged.
+    PlanError : the plan's judge, margin or overlap names no figure, endpoint or source, published or in its own file; that file is absent or
+        wrong; more than six are to be judged.
 
     >>> from haip_outcomes import demo_cohort
     >>> found = compare(demo_cohort(), published(source="chakedis2018", endpoint="overall_survival"))
@@ -194,10 +248,10 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     ['same patients']
     """
     require_cohort(cohort, "compare")
-    everything = published()
-    asked = everything if figures is None else figures
+    asked = figures_of(cohort.plan) if figures is None else figures
     chosen = tuple(asked)
-    known = asked if isinstance(asked, Figures) else everything
+    known = asked if isinstance(asked, Figures) else published()
+    everything = figures_named(cohort.plan, replace(known, figures=chosen))
     check_names(cohort.plan, everything, chosen, known)
     named = cohort.plan.benchmark.judge
     compared = []
@@ -208,54 +262,8 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     compared.sort(key=lambda one: named.index(one.figure.id) if one.named else len(named))
     method = ("The centre's number by the figure's own estimand, time zero and method; both sides' uncertainty counts; differences by MOVER and "
               "Newcombe's method 10, verdicts from 95% and 99.8% intervals; no correction for the number of figures looked at.")  # fmt: skip
-    return Comparison(tuple(compared), len(compared), method)
-
-
-def check_names(
-    plan: Plan, everything: Figures | None = None, chosen: tuple[PublishedFigure, ...] = (), known: Figures | None = None
-) -> None:
-    """Refuse a plan whose judge, margin or overlap names nothing (PlanError): a misspelt overlap would judge a centre on its own patients."""
-    everything = published() if everything is None else everything
-    known = everything if known is None else known
-    ids = [*everything.ids, *(figure.id for figure in chosen)]
-    sources = [*everything.sources, *known.sources, *(figure.source for figure in chosen)]
-    groups = [*everything.overlap_groups, *known.overlap_groups]
-    benchmark, wrong = plan.benchmark, []
-    if len(benchmark.judge) > MOST_JUDGED:
-        wrong.append(
-            f"[benchmark] judge: at most {MOST_JUDGED} figures may be named, and there are {len(benchmark.judge)}"
-        )
-    wrong += [
-        f'[benchmark] judge: there is no published figure "{name}". {did_you_mean(name, ids)}'
-        for name in benchmark.judge
-        if name not in ids
-    ]
-    endpoints = PublishedFigure.words("endpoint")
-    for name, margin in benchmark.margin.items():
-        if name not in ids and name not in endpoints:
-            wrong.append(
-                f'[benchmark] margin: "{name}" is no published figure and no endpoint. {did_you_mean(name, [*ids, *endpoints])}'
-            )
-        meant = [figure for figure in (*everything, *chosen) if name in (figure.id, figure.endpoint)]
-        if not margin > 0:
-            wrong.append(f"[benchmark] margin: {name} must be above 0, in the figure's unit")
-        elif margin < 1 and any(figure.unit == "%" for figure in meant):
-            wrong.append(
-                f"[benchmark] margin: {name} is in per cent, so ten percentage points are written 10; {margin:g} would be less than one"
-            )
-        elif margin <= 1 and meant and all(figure.unit == "ratio" for figure in meant):
-            wrong.append(
-                f"[benchmark] margin: {name} is a ratio, so its margin is a factor above 1, for example 1.25"
-            )
-    for name in plan.cohort.overlap:
-        if name not in (*sources, *groups, *ids):
-            wrong.append(
-                f'[cohort] overlap: "{name}" is no source of published figures. {did_you_mean(name, [*sources, *groups])}'
-            )
-    if wrong:
-        raise PlanError(
-            "\n".join([f"{plural(len(wrong), 'problem')} in the plan:", *(f"  {line}" for line in wrong)])
-        )
+    absent = tuple(name for name in named if name not in {figure.id for figure in chosen})
+    return Comparison(tuple(compared), len(compared), method, absent, " ".join(cohort.plan.cohort.caution.split()))
 
 
 def _compared(cohort: Cohort, figure: PublishedFigure, short: str, named: bool, shared: str) -> Compared:
@@ -284,8 +292,8 @@ def _verdict(found: Answers, judged: tuple[Judged, ...]) -> tuple[str, str]:
     together = agreed([one.verdict for one in judged])
     words = [ours.convention for ours in found.numbers]
     if together is None:
-        parts = [f"{_under(word).strip()} {one.verdict}" for word, one in zip(words, judged, strict=True)]
-        return NOT_JUDGED, f"the answer depends on what the source does not state: {', '.join(parts)}"
+        parts = [f"{one.verdict} {under(word)}" for word, one in zip(words, judged, strict=True)]
+        return NOT_JUDGED, f"the answer depends on what the source does not state: {'; '.join(parts)}"
     if found.unanswered and together not in (NOT_JUDGED, verdicts.TOO_FEW):
         return (
             NOT_JUDGED,
@@ -294,19 +302,7 @@ def _verdict(found: Answers, judged: tuple[Judged, ...]) -> tuple[str, str]:
     reasons = list(dict.fromkeys(one.reason for one in judged))
     if len(reasons) == 1:
         return together, reasons[0]
-    return together, "; ".join(
-        f"{_under(word).strip()}, {one.reason}" for word, one in zip(words, judged, strict=True)
-    )
-
-
-def _under(convention: str) -> str:
-    return (
-        ""
-        if not convention
-        else f" {convention}"
-        if convention.startswith("counted")
-        else f" with {convention}"
-    )
+    return together, "; ".join(f"{under(word)}, {one.reason}" for word, one in zip(words, judged, strict=True))
 
 
 def number_words(ours: CentreNumber) -> str:
@@ -316,7 +312,7 @@ def number_words(ours: CentreNumber) -> str:
         return percent(value, low, high)
     if ours.unit == "ratio":
         return interval(value, low, high)
-    text = median(value, low, high, 0 if ours.unit == "days" else 1)
+    text = days_words(value, low, high, NOT_REACHED) if ours.unit == "days" else median(value, low, high)
     return f"median {text} {ours.unit}"
 
 
@@ -328,8 +324,8 @@ def _rows(one: Compared) -> list[dict[str, object]]:
     row: dict[str, object] = {
         "outcome": figure.endpoint, "group": one.answers.group if one.answers else figure.setting, "time": figure.horizon,
         "figure": figure.id, "source": figure.source, "setting": figure.setting, "endpoint": figure.endpoint, "statistic": figure.statistic,
-        "published": theirs.estimate, "published_low": low, "published_high": high, "printed": figure.printed, "unit": "probability" if figure.unit == "%" else figure.unit,
-        "published_n": figure.n, "published_basis": theirs.basis, "named": one.named,
+        "published": theirs.estimate, "published_low": low, "published_high": high, "printed": figure.printed, "unit": figure.common_unit,
+        "centre_basis": "", "published_n": figure.n, "published_basis": theirs.basis, "named": one.named,
         "convention": "", "convention_verdict": "", "contrast": "", "verdict": one.verdict, "reason": one.reason,
         "setting_match": "", "time_zero_match": "", "event_match": "", "competing_match": "",
     }  # fmt: skip
@@ -345,7 +341,7 @@ def _rows(one: Compared) -> list[dict[str, object]]:
     shown = one.named and one.verdict != SAME_PATIENTS
     return [
         row | {"convention": ours.convention, "estimate": ours.side.estimate, "conf_low": ours.shown[0], "conf_high": ours.shown[1],
-               "n": ours.n, "n_event": ours.n_event, "contrast": judged.contrast, "difference": judged.difference,
+               "n": ours.n, "n_event": ours.n_event, "centre_basis": ours.basis, "contrast": judged.contrast, "difference": judged.difference,
                "difference_low": judged.low, "difference_high": judged.high, "convention_verdict": judged.verdict if shown else ""}
         for ours, judged in zip(one.answers.numbers, one.judged, strict=True)
     ]  # fmt: skip

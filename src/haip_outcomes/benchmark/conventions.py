@@ -44,19 +44,45 @@ def whole(tte: TimeToEvent) -> TimeToEvent:
     return tte.any_event(tte.label) if len(tte.states) > 1 else tte
 
 
-def named_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Times) -> list[Convention]:
-    """Endpoints whose name says what counts (overall, recurrence-free survival), unless the source leaves deaths open."""
+@dataclass(frozen=True)
+class Readings:
+    """The ways of reading a figure under one time zero (iterate over them), and those that the centre's endpoint can't answer."""
+
+    conventions: tuple[Convention, ...] = ()
+    unanswered: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Convention]:
+        return iter(self.conventions)
+
+
+def named_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Times) -> Readings:
+    """Endpoints whose name says what counts (overall, recurrence-free survival), unless the source says otherwise or leaves deaths open."""
+    if figure.event not in ("as named", "not stated", "not applicable") and figure.statistic != "hazard_ratio":
+        return Readings()
     tte = tte_of(name)
     terminal = part.plan.endpoints[name].terminal
-    if figure.competing != "not stated" or not set(tte.states) - set(terminal) or len(tte.states) == 1:
-        return [Convention("", whole(tte))]
-    return [
-        Convention("deaths as events", whole(tte)),
-        Convention("deaths censored", tte.only(cause_of(tte, terminal))),
-    ]
+    others, deaths = set(tte.states) - set(terminal), set(tte.states) & set(terminal)
+    composite = Convention("", whole(tte))
+    if not others or figure.competing in ("not applicable", "event"):  # survival itself, or as its name says
+        return Readings((composite,))
+    if not deaths:  # one event, in which the centre's file does not tell deaths from the rest
+        if figure.competing == "not stated":
+            return Readings((composite,), (f"deaths censored: {_NO_DEATHS}",))
+        raise NotComparableError(f"the source counts deaths as {_COUNTED[figure.competing]}: {_NO_DEATHS}")
+    cause = cause_of(tte, terminal)
+    censored = Convention("deaths censored", tte.only(cause))
+    if figure.competing == "censored":
+        return Readings((censored,))
+    if figure.competing == "competing risk":
+        return Readings((Convention("deaths as a competing risk", tte, cause),))
+    return Readings((Convention("deaths as events", composite.tte), censored))
 
 
-def liver_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Times) -> list[Convention]:
+_NO_DEATHS = "the centre's endpoint does not tell deaths from the other events"
+_COUNTED = {"censored": "censored", "competing risk": "a competing risk"}
+
+
+def liver_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Times) -> Readings:
     """Every way in which a "time to liver progression" or "liver recurrence" may have been counted.
 
     Deaths censored, as events, or as a competing risk, all with extrahepatic progression neither ending nor censoring
@@ -65,16 +91,20 @@ def liver_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Tim
     first_only = figure.event in ("liver as first site", "site of recurrence")
     anywhere = figure.event in ("any liver recurrence", "any extrahepatic recurrence")
     if not (first_only or anywhere or figure.event == "not stated"):
-        return []
-    found = []
+        return Readings()
+    found, unanswered = [], []
     if name in part.plan.endpoints and not first_only:
         tte = tte_of(name)
-        cause = cause_of(tte, part.plan.endpoints[name].terminal)
+        terminal = part.plan.endpoints[name].terminal
+        cause = cause_of(tte, terminal)
         others = len(tte.states) > 1
         found += [("censored", Convention("deaths censored", tte.only(cause) if others else tte))]
         if others:
             found += [("event", Convention("deaths as events", tte.any_event(f"{cause} or death"))),
                       ("competing risk", Convention("deaths as a competing risk", tte, cause))]  # fmt: skip
+        else:
+            unanswered += [(how, f"deaths as {words}: the centre's endpoint does not record them")
+                           for how, words in (("event", "events"), ("competing risk", "a competing risk"))]  # fmt: skip
     if "first_site" in part.plan.endpoints and name == "liver" and not anywhere:
         tte = tte_of("first_site")
         cause = cause_of(tte, part.plan.endpoints["first_site"].terminal)
@@ -87,7 +117,8 @@ def liver_readings(part: Cohort, name: str, figure: PublishedFigure, tte_of: Tim
                 )
             ]
     stated = figure.competing if figure.competing in ("censored", "event", "competing risk") else None
-    return [convention for how, convention in found if stated is None or how == stated]
+    return Readings(tuple(convention for how, convention in found if stated is None or how == stated),
+                    tuple(words for how, words in unanswered if stated is None or how == stated))  # fmt: skip
 
 
 def cause_of(tte: TimeToEvent, terminal: tuple[str, ...]) -> str:

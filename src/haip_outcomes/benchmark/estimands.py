@@ -8,7 +8,7 @@ mean and that the centre's plan can answer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from haip_outcomes.benchmark.centre import (
     at_risk,
     days_median,
     enough_followed,
-    hazard_ratio,
     incidence_median,
     proportion,
     survival_median,
@@ -36,11 +35,20 @@ from haip_outcomes.benchmark.conventions import (
     named_readings,
     time_zero_match,
     time_zeros,
-    whole,
+)
+from haip_outcomes.benchmark.hazard_ratios import hazard_ratios
+from haip_outcomes.benchmark.matching import (
+    ENDPOINTS,
+    LIVER,
+    NO_ENDPOINT,
+    NO_ENTRY,
+    OTHER_EVENT,
+    Answers,
+    Fields,
 )
 from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.benchmark.uncertainty import Contrast
-from haip_outcomes.errors import EndpointError, FitError
+from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.programme.safety_and_delivery import (
     Count,
@@ -53,39 +61,12 @@ from haip_outcomes.programme.safety_and_delivery import (
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
-ENDPOINTS = {"overall_survival": "os", "recurrence_free_survival": "rfs", "progression_free_survival": "pfs"}
-LIVER = ("time_to_liver_progression", "hepatic_recurrence")
-NO_ENTRY = "the plan does not ask for it in [programme]"
-NO_ENDPOINT = "the plan has no such endpoint"
-OTHER_EVENT = "the source counts something else than the centre"
-
-
-@dataclass(frozen=True)
-class Fields:
-    """How the estimands of the two sides compare, field by field, and what is not stated, in words."""
-
-    setting: str = SAME
-    time_zero: str = NOT_ASKED
-    event: str = NOT_ASKED
-    competing: str = NOT_ASKED
-    unstated: tuple[str, ...] = ()
-    plan_unstated: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The centre's numbers for one figure: one, or one a convention that the figure could mean."""
-
-    fields: Fields
-    numbers: tuple[CentreNumber, ...]
-    group: str
-    notes: tuple[str, ...] = ()
-    unanswered: tuple[str, ...] = ()  # conventions that the figure could mean and this centre can't answer
-
 
 def answers(cohort: Cohort, figure: PublishedFigure) -> Answers:
     """The centre's numbers under every convention, or NotComparableError with the reason in plain words."""
     _refuse_by_kind(figure)
+    if figure.modality == "no HAIP" and figure.setting in ("adjuvant", "unresectable", "both"):
+        raise NotComparableError("it is of patients without a pump")
     part, group = _patients(cohort, figure)
     if figure.subgroup:
         raise NotComparableError(
@@ -93,10 +74,10 @@ def answers(cohort: Cohort, figure: PublishedFigure) -> Answers:
             kind="the figure is of a subgroup that the plan does not single out",
         )
     if figure.statistic == "hazard_ratio":
-        return _hazard_ratio(part, group, figure)
+        return hazard_ratios(part, group, figure)
     if figure.statistic in ("proportion", "range"):
         return _proportion(part, group, figure)
-    if figure.statistic == "median_IQR":
+    if figure.statistic == "median_IQR" or (figure.statistic == "median" and figure.common_unit == "days"):
         return _days(part, group, figure)
     return _times(part, group, figure)
 
@@ -169,10 +150,7 @@ def _proportion(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     if complement:
         name = "first_cycle_delivered"
     if figure.endpoint == "prevalence":
-        found, fields = (
-            _prevalence(part, figure),
-            Fields(event=UNSTATED, unstated=(f"how {figure.factor} was defined",)),
-        )
+        found, fields = _prevalence(part, figure), _factor_definition(figure)
     elif figure.endpoint == "postop_mortality" and name not in entries and figure.horizon == 3:
         try:
             found, left, _ = early_deaths(part)
@@ -205,6 +183,14 @@ def _prevalence(part: Cohort, figure: PublishedFigure) -> Count:
     if len(levels) != 2:
         raise NotComparableError(f'the column "{figure.factor}" does not have two levels')
     return level_count(part[figure.factor], levels[1])
+
+
+def _factor_definition(figure: PublishedFigure) -> Fields:
+    """A column of the plan has a label and no definition, so that of the source can't be held against it: both are said."""
+    words = f"how {figure.factor} was defined"
+    if figure.event == "not stated":
+        return Fields(event=UNSTATED, unstated=(words,))
+    return Fields(event=UNSTATED, plan_unstated=(f"{words} (the source: {figure.event_text or figure.event})",))
 
 
 def _definition(definition: str, figure: PublishedFigure) -> Fields:
@@ -265,15 +251,14 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
         raise NotComparableError(f"the plan has no [endpoints.{endpoints[0]}]", kind=NO_ENDPOINT)
     unstated: list[str] = []
     conventions: list[Convention] = []
+    notes: list[str] = []
     zeros: set[str] = set()
+    read_as = liver_readings if liver else named_readings
     for zero, words, tte_of in time_zeros(part, endpoints[0], figure):
         zeros.add(zero)
-        read = (
-            liver_readings(part, endpoints[0], figure, tte_of)
-            if liver
-            else named_readings(part, endpoints[0], figure, tte_of)
-        )
-        conventions += [replace(c, words=", ".join(filter(None, [c.words, words]))) for c in read]
+        read = read_as(part, endpoints[0], figure, tte_of)
+        conventions += [replace(c, words=", ".join(filter(None, [c.words, words]))) for c in read.conventions]
+        notes += [words for words in read.unanswered if words not in notes]
     if not conventions:
         raise NotComparableError(
             f"the source counts {figure.event_text or figure.event}, and the plan has no endpoint for it", kind=OTHER_EVENT
@@ -289,7 +274,8 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
             else "what counted as an event"
         )
     unstated += ["how deaths were counted"] if competing == UNSTATED else []
-    numbers, notes, failures = [], [], []
+    unstated += ["how its interval was made"] if _form_open(figure) else []
+    numbers, failures = [], []
     for convention in conventions:
         try:
             numbers += list(_numbers(convention, figure))
@@ -310,16 +296,19 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
 def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[CentreNumber]:
     tte, cause = convention.tte, convention.cause
     if figure.statistic == "median":
-        value = figure.estimate
+        value = figure.estimate and figure.estimate * figure.scale
         expected = np.log(2) / value * _exposure(tte) if value else np.nan
         contrast: Contrast = "difference" if figure.ci_form == "symmetric (standard error)" else "ratio"
         if cause is not None:
             yield incidence_median(tte, cause, convention.words, expected, contrast)
         else:
-            yield survival_median(tte, convention.words, expected, contrast)
-            if figure.ci_form == "not stated" and np.isfinite(figure.ci_high or np.inf):
-                words = ", ".join(filter(None, [convention.words, "by the standard-error method"]))
-                yield survival_median(tte, words, expected, "difference")
+            if not _form_open(figure):
+                yield survival_median(tte, convention.words, expected, contrast)
+                return
+            forms: tuple[tuple[str, Contrast], ...] = (("curve-based limits", "ratio"), ("standard-error limits", "difference"))
+            for method, how in forms:
+                words = ", ".join(filter(None, [method, convention.words]))
+                yield survival_median(tte, words, expected, how, form_stated=False)
         return
     horizon = figure.horizon or np.nan
     if not enough_followed(tte, horizon):
@@ -334,52 +323,12 @@ def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[Centre
     yield at_horizon(tte, cause, horizon, convention.words, expected, events=event_probability)
 
 
+def _form_open(figure: PublishedFigure) -> bool:
+    """Whether a median's interval could be of either form: the source does not say, and it is symmetric as far as its digits tell."""
+    return figure.statistic == "median" and figure.ci_form == "not stated" and figure.looks_symmetric
+
+
 def _exposure(tte: TimeToEvent, until: float = np.inf) -> float:
     """Time at risk, up to a horizon: with a constant hazard, events expected are hazard times this."""
     begin = np.zeros(len(tte)) if tte.entry is None else np.minimum(tte.entry, until)
     return float((np.minimum(tte.time, until) - begin).sum())
-
-
-# --- hazard ratios --------------------------------------------------------------------------------------------
-
-
-def _hazard_ratio(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
-    outcome = figure.outcome or figure.endpoint
-    if figure.factor == "haip":
-        raise NotComparableError(
-            "it compares patients with and without a pump who were matched, randomised or adjusted; the plan has no such comparison"
-        )
-    if figure.factor not in part.plan.columns:
-        raise NotComparableError(f'the plan has no column "{figure.factor}"', kind="the plan has no column for it")
-    name = ENDPOINTS.get(outcome, "liver")
-    if name not in part.plan.endpoints:
-        raise NotComparableError(f"the plan has no [endpoints.{name}]", kind=NO_ENDPOINT)
-    if figure.adjustment in ("multivariable", "propensity score", "randomised"):
-        raise NotComparableError(
-            f"the source's hazard ratio is of another kind ({figure.adjustment}): it is adjusted for other things than the centre's"
-        )
-    tte = whole(part.endpoint(name))
-    models: list[tuple[str, tuple[str, ...]]] = [("no adjustment", (figure.factor,))]
-    wanted = part.plan.analysis.multivariable or part.plan.analysis.factors
-    if figure.adjustment == "not stated" and figure.factor in wanted and len(wanted) > 1:
-        others = [part.plan.label(name) for name in wanted if name != figure.factor]
-        models.append(
-            (
-                f"adjustment for {listed([f'{label[:1].lower()}{label[1:]}' for label in others])}",
-                tuple(wanted),
-            )
-        )
-    numbers, notes = [], []
-    for words, terms in models:
-        try:
-            numbers.append(hazard_ratio(tte, part.frame, figure.factor, terms, words))
-        except (FitError, EndpointError) as error:
-            notes.append(f"{words}: {error}")
-    if not numbers:
-        raise NotComparableError(notes[0])
-    unstated = ["whether it is adjusted"] if figure.adjustment == "not stated" else []
-    unstated += ["how it was defined"] if figure.event == "not stated" else []
-    fields = Fields(
-        time_zero=UNSTATED if figure.time_zero == "not stated" else SAME, event=SAME, unstated=tuple(unstated)
-    )
-    return Answers(fields, tuple(numbers), group, unanswered=tuple(notes))

@@ -2,29 +2,35 @@
 
 A centre's number is never set against a published one as if that were known: at 26 to 34 patients on either side
 this would call 6 to 16 of 100 sound centres different at a nominal 5%. The published side's uncertainty is taken,
-in this order, from its printed interval, its p-value (of a ratio), its k of n, or, for a probability at a time, its
-n alone as if nobody had been censored, which is a lower bound. Without any of these nothing is judged.
+in this order, from its printed interval, its p-value (of a ratio), its k of n, or, for a probability at a time, the
+number at risk that is printed, else its n alone as if nobody had been censored, which is a lower bound. Without any of
+these nothing is judged.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from haip_outcomes.benchmark.published_figure import PublishedFigure, z_of
+from haip_outcomes.formatting import plural
 
 Contrast = Literal["difference", "ratio"]
+PROBABILITIES = ("landmark_probability", "cumulative_incidence")
 Limits = Callable[[float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Side:
-    """An estimate, its limits at any level (None when its uncertainty is not known), and where they come from."""
+    """An estimate, its limits at any level (None when its uncertainty is not known), and where they come from.
+
+    `std_error` is that of the estimate on the scale of its z test: ln(-ln p) of a probability at a time, the logarithm of a ratio.
+    """
 
     estimate: float
     limits: Limits | None
@@ -32,15 +38,24 @@ class Side:
     count: tuple[int, int] | None = None
     lower_bound: bool = False
     printed: tuple[float, float] | None = None  # the source's own limits, at its own level
+    std_error: float = math.nan
+
+
+def known(estimate: float) -> Side:
+    """A number without error, such as one of a population table. No published series is one: `compare` never takes it so."""
+    return Side(estimate, lambda level: (estimate, estimate), "taken as known", std_error=0.0)
 
 
 def published_side(figure: PublishedFigure) -> Side:
     """The published number on the package's scale (per cent as probabilities) with the best uncertainty it allows.
 
-    Sources: methods notes, sections 2 to 6. For a printed interval (L, U) the distances from the estimate are
-    kept on the scale on which such intervals are made (complementary log-log for survival, log for medians and
-    ratios, logit for proportions) and stretched to the level asked for. A ratio's are made symmetric on the
-    logarithm, a standard-error median's about the median; `printed` are the limits to show. Altman and Bland 2003, doi 10.1136/bmj.326.7382.219; Klein 2007, doi 10.1002/sim.2864.
+    A printed interval keeps its limits at its own level. At another level the distances from the estimate are stretched on the
+    scale on which the authors made it: of plain, logarithmic, complementary log-log and logit the one on which the interval is most
+    nearly symmetric (`printed_scale`). A ratio's limits are made symmetric on the logarithm, those of a standard-error median about
+    the median; `printed` are the limits to show. Altman and Bland 2003, doi 10.1136/bmj.326.7382.219; Klein 2007, doi 10.1002/sim.2864.
+
+    A probability at a time S without an interval: with the printed number at risk r, Peto's variance S^2 (1 - S) / r, that is Wilson's
+    limits on r / S patients, which is conservative; else Wilson's limits on its n, as if nobody had been censored: a lower bound.
     """
     estimate = math.nan if figure.estimate is None else figure.estimate * figure.scale
     printed = None
@@ -53,49 +68,103 @@ def published_side(figure: PublishedFigure) -> Side:
         return Side(estimate, None, words, printed=printed)
     if printed and figure.ci_level is not None:
         basis = f"printed {100 * figure.ci_level:g}% interval"
-        return Side(estimate, _stretched(figure, estimate, printed), basis, printed=printed)
+        return Side(estimate, _stretched(figure, estimate, printed), basis, printed=printed, std_error=_test_error(figure, estimate, printed))
     if figure.statistic == "hazard_ratio" and figure.p_value and estimate != 1:
         p = float(figure.p_value.lstrip("<"))
         z = -NormalDist().inv_cdf(p / 2) if 0 < p < 1 else 0.0
         if z > 0:
             error = abs(math.log(estimate)) / z
-            return Side(estimate, _log_normal(estimate, error), f"p-value {figure.p_value}")
+            words = f"p-value {figure.p_value}" + (", taken as equal: an upper bound of its uncertainty" if "<" in figure.p_value else "")
+            return Side(estimate, _log_normal(estimate, error), words, std_error=error)
     if figure.statistic == "proportion" and figure.count is not None and figure.n is not None:
         k, n = figure.count, figure.n
         return Side(k / n, lambda level: wilson(k / n, n, level), f"{k} of {n}", (k, n))
-    if figure.statistic in ("landmark_probability", "cumulative_incidence") and figure.n is not None:
-        size = figure.n
-        return Side(estimate, lambda level: wilson(estimate, size, level),
-                    f"its {size} patients alone, as if nobody had been censored: a lower bound of its uncertainty", lower_bound=True)  # fmt: skip
+    if figure.n_risk is not None and estimate > 0:
+        return of_size(estimate, figure.n_risk / estimate, f"the {plural(figure.n_risk, 'patient')} at risk at its time (Peto's variance, conservative)")
+    if figure.statistic in PROBABILITIES and figure.n is not None:
+        return by_size_alone(figure, estimate)
     return Side(estimate, None, "the source prints no interval, and nothing that one follows from")
 
 
-def wilson(p: float, n: int, level: float) -> tuple[float, float]:
+def by_size_alone(figure: PublishedFigure, estimate: float) -> Side:
+    """A probability at a time with its number of patients, as if none had been censored before."""
+    assert figure.n is not None
+    words = f"its {figure.n} patients alone, as if nobody had been censored: a lower bound of its uncertainty"
+    return replace(of_size(estimate, figure.n, words), lower_bound=True)
+
+
+def of_size(p: float, size: float, basis: str) -> Side:
+    """Wilson's limits on so many patients; for the test Var(ln(-ln p)) = (1 - p) / (size p ln(p)^2), the same for survival and incidence."""
+    error = math.sqrt((1 - p) / (size * p)) / abs(math.log(p)) if 0 < p < 1 else math.nan
+    return Side(p, lambda level: wilson(p, size, level), basis, std_error=error)
+
+
+def wilson(p: float, n: float, level: float) -> tuple[float, float]:
     """Wilson's interval of a proportion; `p * n` need not be whole."""
     low, high = proportion_confint(p * n, n, alpha=1 - level, method="wilson")
     return float(low), float(high)
 
 
+def printed_scale(estimate: float, low: float, high: float, *, bounded: bool) -> str:
+    """The scale on which an interval is most nearly symmetric: the one on which its authors made it.
+
+    Asymmetry on a scale g: [(g(U) - g(x)) - (g(x) - g(L))] / (g(U) - g(L)). Probabilities (`bounded`): plain, log, complementary
+    log-log, logit; others: plain or log. Printed digits blur it: with two of them neighbouring scales can change places.
+
+    >>> printed_scale(0.40, 0.31, 0.49, bounded=True), printed_scale(2.4, 1.1, 5.0, bounded=False)
+    ('plain', 'log')
+    """
+    found = {name: abs(asymmetry(estimate, low, high, name)) for name in (_SCALES if bounded else ("plain", "log"))}
+    found = {name: value for name, value in found.items() if not math.isnan(value)}
+    return min(found, key=lambda name: round(found[name], 9)) if found else "plain"
+
+
+def asymmetry(estimate: float, low: float, high: float, scale: str) -> float:
+    """How far an interval is from symmetric on a scale: 0 in the middle, 1 and -1 at the ends; missing outside the scale."""
+    to = _SCALES[scale][0]
+    try:
+        x, lo, hi = to(estimate), to(low), to(high)
+    except ValueError:
+        return math.nan
+    return ((hi - x) - (x - lo)) / (hi - lo) if hi != lo and math.isfinite(hi - lo) else math.nan
+
+
 def _stretched(figure: PublishedFigure, estimate: float, printed: tuple[float, float]) -> Limits:
     z = z_of(figure.ci_level or 0.95)
     if figure.statistic == "hazard_ratio":
+        if min(printed) <= 0:  # a ratio's limit of 0 says nothing about its logarithm
+            return _log_normal(estimate, math.inf)
         return _log_normal(estimate, (math.log(printed[1]) - math.log(printed[0])) / (2 * z))
     if figure.statistic == "median" and figure.ci_form == "symmetric (standard error)":
         error = (printed[1] - printed[0]) / (2 * z)
         return lambda level: (estimate - z_of(level) * error, estimate + z_of(level) * error)
-    to, back = _SCALES.get(figure.statistic, (_identity, _identity))
+    bounded = figure.unit == "%"
+    curve = figure.statistic in ("median", "median_IQR") or math.isinf(printed[1])  # never a standard error: stretched on the logarithm
+    to, back = _SCALES["log" if curve else printed_scale(estimate, *printed, bounded=bounded)]
 
     def limits(level: float) -> tuple[float, float]:
         factor = z_of(level) / z
         ends = []
         for limit in printed:
             try:
-                ends.append(back(to(estimate) + factor * (to(limit) - to(estimate))))
+                end = limit if factor == 1 else back(to(estimate) + factor * (to(limit) - to(estimate)))
+                ends.append(min(max(end, 0.0), 1.0) if bounded else max(end, 0.0))
             except (ValueError, OverflowError):  # a limit at the edge of its scale stays where it is printed
                 ends.append(limit)
         return ends[0], ends[1]
 
     return limits
+
+
+def _test_error(figure: PublishedFigure, estimate: float, printed: tuple[float, float]) -> float:
+    """The standard error on the scale of the z test that a printed interval amounts to."""
+    z = z_of(figure.ci_level or 0.95)
+    to = math.log if figure.statistic == "hazard_ratio" else _cll if figure.statistic in PROBABILITIES else None
+    try:
+        found = abs(to(printed[1]) - to(printed[0])) / (2 * z) if to else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def _log_normal(estimate: float, error: float) -> Limits:
@@ -127,8 +196,7 @@ def _expit(x: float) -> float:
 
 
 _SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "landmark_probability": (_cll, _from_cll), "cumulative_incidence": (_cll, _from_cll),
-    "median": (math.log, math.exp), "proportion": (_logit, _expit),
+    "plain": (_identity, _identity), "log": (math.log, math.exp), "complementary log-log": (_cll, _from_cll), "logit": (_logit, _expit),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from haip_outcomes.benchmark.centre import AT_RISK, CentreNumber, Tally, at_risk, enough_followed
 from haip_outcomes.benchmark.published_figure import Better
 from haip_outcomes.benchmark.uncertainty import Contrast, Side, contrasted, smallest_difference, wilson
+from haip_outcomes.benchmark.wording import days_text
 from haip_outcomes.formatting import interval, number, percent, plural
 
 WITHIN = "within expected variation"
@@ -79,8 +80,6 @@ def _medians_fail(ours: CentreNumber, theirs: Side, found: Judged) -> str:
     """Why two medians can't be judged by their ratio or difference; empty when they can."""
     if math.isnan(ours.side.estimate):
         return "the median is not reached here"
-    if ours.side.limits is None:
-        return "the median has no standard error here (the curve does not fall to 45%)"
     if not _open(found):
         return ""
     assert theirs.limits is not None
@@ -162,7 +161,7 @@ def amount(value: float, unit: str) -> str:
         return f"{number(100 * value, 0)} percentage points"
     if unit == "ratio":
         return f"a factor of {value:g}"
-    return f"{number(value, 0 if unit == 'days' else 1)} {unit}"
+    return f"{days_text(value) if unit == 'days' else number(value, 1)} {unit}"
 
 
 def _inside(ours: CentreNumber, theirs: Side, margin: float | None) -> bool:

@@ -83,6 +83,30 @@ class Cohort:
         counts = [f"{int((self.frame['setting'] == other).sum())} {other}" for other in self.settings if other != name]
         return self.where(self.frame["setting"] == name, because=f"another setting: {listed(counts)}" if counts else "-")
 
+    @property
+    def centre_column(self) -> str | None:
+        """The column that says where each patient was treated; None when neither the plan nor several files say."""
+        column = self.plan.cohort.centre or ("centre" if self.source.parts else None)
+        return column if column in self.frame.columns and self.frame[column].notna().any() else None
+
+    @property
+    def centres(self) -> tuple[str, ...]:
+        """The centres that have patients, in the order of the plan's levels, else of the file; none when nothing says."""
+        if self.centre_column is None:
+            return ()
+        known = self.frame[self.centre_column].dropna()
+        if isinstance(known.dtype, pd.CategoricalDtype):
+            return tuple(str(name) for name in known.cat.categories if (known == name).any())
+        return tuple(dict.fromkeys(known.astype(str)))
+
+    def centre(self, name: str) -> Cohort:
+        """Only the patients of one centre."""
+        if name not in self.centres:
+            which = did_you_mean(name, self.centres) if self.centres else "The plan names no column with the centre ([cohort] centre), and there is one file."
+            raise EndpointError(f'There is no centre "{name}". {which}')
+        others = len(self.centres) - 1
+        return self.where((self.frame[self.centre_column].astype(object) == name).fillna(False).astype(bool), because=f"of {plural(others, 'other centre')}")
+
     def where(self, mask: Any, *, because: str) -> Cohort:
         """Only the patients for whom `mask` is true; the others are logged with the reason.
 

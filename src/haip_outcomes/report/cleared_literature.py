@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
@@ -35,7 +35,8 @@ def cleared_comparison(comparison: Comparison, cohort: Cohort, policy: Policy) -
     if not policy.hides:
         return comparison
     compared = tuple(_cleared(one, cohort, policy) for one in comparison.compared)
-    return ClearedComparison(compared, comparison.looked_at, comparison.method)
+    kept = {one.name: getattr(comparison, one.name) for one in fields(comparison)}
+    return ClearedComparison(**{**kept, "compared": compared})
 
 
 def _cleared(one: Compared, cohort: Cohort, policy: Policy) -> Compared:
@@ -45,7 +46,7 @@ def _cleared(one: Compared, cohort: Cohort, policy: Policy) -> Compared:
     if not all(_shown(ours, part, one.figure, policy) for ours in one.answers.numbers):
         same = one.verdict == SAME_PATIENTS
         return replace(one, verdict=SAME_PATIENTS if same else NOT_COMPARABLE, reason=SMALL, kind=SMALL, answers=None, judged=())
-    numbers = tuple(_rounded(ours, policy) for ours in one.answers.numbers)
+    numbers = tuple(rounded(ours, policy) for ours in one.answers.numbers)
     answers = replace(one.answers, numbers=numbers, notes=(), unanswered=tuple(policy.words(words) for words in one.answers.unanswered))
     return replace(one, answers=answers, judged=tuple(_rounded_difference(found, one.figure.unit, policy) for found in one.judged),
                    reason=one.reason if one.verdict == SAME_PATIENTS else _reason(one.reason, policy))  # fmt: skip
@@ -67,13 +68,7 @@ def _part(cohort: Cohort, figure: PublishedFigure) -> Cohort:
 def _shown(ours: CentreNumber, part: Cohort, figure: PublishedFigure, policy: Policy) -> bool:
     everybody = part.frame.index
     if ours.times is not None:
-        tte = ours.times
-        happened = tte.state > 0 if ours.cause is None else tte.state == tte.code(ours.cause)
-        if not policy.shows(tte.index, everybody):
-            return False
-        if ours.unit == "probability":
-            return policy.shows(tte.index[happened & (tte.time <= (figure.horizon or math.inf))], tte.index)
-        return int(happened.sum()) >= FEW and policy.shows(tte.index[happened], tte.index)
+        return times_shown(ours, everybody, figure.horizon, policy)
     if ours.unit == "ratio":
         return _ratio_shown(part, figure, policy) and ours.n == len(part)
     asked, known, yes = _counted(part, figure)
@@ -82,6 +77,18 @@ def _shown(ours: CentreNumber, part: Cohort, figure: PublishedFigure, policy: Po
     if yes is None:
         return policy.enough(len(known))
     return policy.family(known, [yes, known.difference(yes)])[0] and ours.n_event in (len(yes), len(known) - len(yes))
+
+
+def times_shown(ours: CentreNumber, everybody: pd.Index, horizon: float | None, policy: Policy) -> bool:
+    """Whether a median, or a probability at a horizon, rests on counts that may be shown."""
+    assert ours.times is not None
+    tte = ours.times
+    happened = tte.state > 0 if ours.cause is None else tte.state == tte.code(ours.cause)
+    if not policy.shows(tte.index, everybody):
+        return False
+    if ours.unit == "probability":
+        return policy.shows(tte.index[happened & (tte.time <= (horizon or math.inf))], tte.index)
+    return int(happened.sum()) >= FEW and policy.shows(tte.index[happened], tte.index)
 
 
 def _ratio_shown(part: Cohort, figure: PublishedFigure, policy: Policy) -> bool:
@@ -104,7 +111,8 @@ def _counted(part: Cohort, figure: PublishedFigure) -> tuple[pd.Index, pd.Index,
     return members(part, name)
 
 
-def _rounded(ours: CentreNumber, policy: Policy) -> CentreNumber:
+def rounded(ours: CentreNumber, policy: Policy) -> CentreNumber:
+    """A number of this centre to the precision of a report for outside, without its notes."""
     low, high = (_kept(value, ours.unit, policy) for value in ours.shown)
     return replace(ours, side=replace(ours.side, estimate=_kept(ours.side.estimate, ours.unit, policy)), shown=(low, high), notes=())
 

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from haip_outcomes.benchmark.comparison import Compared, Comparison, compare
-from haip_outcomes.benchmark.verdicts import (
-    DIFFERS,
-    NOT_COMPARABLE,
-    NOT_JUDGED,
-    SAME_PATIENTS,
-    TOO_FEW,
-    WORSE,
-)
+from haip_outcomes.benchmark.literature import Figures
+from haip_outcomes.benchmark.published_figure import PublishedFigure
+from haip_outcomes.benchmark.verdicts import WORSE
 from haip_outcomes.errors import EndpointError, FitError, HaipError
 from haip_outcomes.figures.forest import plot_comparisons
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.registry.cohort import Cohort
-from haip_outcomes.report.content import Chapter, Verdict
+from haip_outcomes.report.cautioned import POINTER, caution_of, with_caution
+from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.curves_against import curves
+from haip_outcomes.report.first_screen import UNDECIDED, lines, urgency
+from haip_outcomes.report.pooled_literature import (
+    WORSE_THAN,
+    Expectation,
+    expectations,
+    lead,
+    sources_words,
+    verdicts,
+)
 from haip_outcomes.report.side_by_side import side_by_side
 from haip_outcomes.report.words import small
-from haip_outcomes.tables.comparisons import shown, title_of, value_text
+from haip_outcomes.tables.comparisons import title_of
 from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
 
 AGAINST = "Against the literature"
-_UNDECIDED = (TOO_FEW, NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS)
 
 
-def compared(cohort: Cohort) -> tuple[Comparison | None, HaipError | None]:
-    """The comparison, or the reason why there is none. A plan that names no published figure stops everything."""
+def compared(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None = None) -> tuple[Comparison | None, HaipError | None]:
+    """The comparison with the plan's caution, or the reason why there is none. A plan that names no published figure stops everything."""
     try:
-        return compare(cohort), None
+        return compare(cohort, figures), None
     except (EndpointError, FitError) as error:
         return None, error
 
@@ -43,57 +48,68 @@ def beside(comparison: Comparison | None, settings: tuple[str, ...], endpoints: 
     ids = [name for setting in settings for name in comparison.beside(setting, endpoints)] if comparison is not None else []
     if comparison is not None and ids:
         chapter.figures_shown += ids
-        chapter.show(side_by_side(comparison, ids, "Beside the literature"), f"beside_{chapter.key}_{'_'.join(settings)}_{endpoints[0]}")
+        table = with_caution(side_by_side(comparison, ids, "Beside the literature"), comparison, chapter.policy)
+        chapter.show(table, f"beside_{chapter.key}_{'_'.join(settings)}_{endpoints[0]}")
 
 
-def literature(comparison: Comparison | None, refused: HaipError | None, before: Sequence[Chapter] = (), policy: Policy = OPEN) -> Chapter:
-    """Every figure looked at: what was judged, what stands in no chapter `before`, and why the rest can't be compared."""
+def literature(comparison: Comparison | None, refused: HaipError | None, before: Sequence[Chapter] = (), policy: Policy = OPEN, *,
+               cohort: Cohort | None = None, figures: Figures | None = None) -> Chapter:  # fmt: skip
+    """What a new centre is expected to see where that can be pooled; then every figure looked at: what was judged, what stands in no
+    chapter `before`, and why the rest can't be compared; then the curves.
+
+    `cohort` and `figures` are those of the comparison; without the cohort no curve is looked at.
+    """
     chapter = Chapter("literature", AGAINST, policy)
     if comparison is None:
         chapter.refuse("comparison with published figures", str(refused))
         return chapter
-    chapter.answer = _answer(comparison)
+    expected, few = expectations(comparison, figures)
+    chapter.answer = _answer(comparison, expected)
+    caution = caution_of(comparison)
     chapter.say(comparison.summary[0])
-    chapter.verdicts += [_verdict(comparison, one) for one in sorted(comparison.judged, key=_urgency)]
+    if caution:
+        chapter.say(POINTER if policy.hides else caution, "key")
+    lead(expected, few, chapter)
+    chapter.verdicts += [*verdicts(expected, policy), *lines(comparison)]
     judged = [one.figure.id for one in comparison.judged if one.answers]
     if judged:
-        chapter.show(plot_comparisons(comparison), "against_the_literature")
+        if expected:
+            chapter.heading("The figures that the plan names, one by one")
+        chapter.draw(lambda: with_caution(plot_comparisons(comparison), comparison, policy), "against_the_literature", "")
         table = side_by_side(comparison, judged, "This centre beside the published figures that the plan names", differences=True)
-        chapter.show(table, "against_the_literature")
+        chapter.show(with_caution(table, comparison, policy), "against_the_literature")
+        words = sources_words(comparison, few)
+        if words:
+            chapter.say(words, "note")
     for one in comparison.judged:
         chapter.say(_reading(one), "note")
+    if cohort is not None:
+        curves(cohort, comparison, figures, chapter)
     told = {*judged, *(figure for other in before for figure in other.figures_shown)}
     others = [one.figure.id for one in comparison.compared if one.answers and one.figure.id not in told]
     if others:
-        chapter.show(side_by_side(comparison, others, "Other published figures beside this centre"), "other_figures")
+        table = side_by_side(comparison, others, "Other published figures beside this centre")
+        chapter.show(with_caution(table, comparison, policy), "other_figures")
     chapter.show(_not_compared(comparison), "not_compared")
     _record(comparison, chapter)
     return chapter
 
 
-def _answer(comparison: Comparison) -> str:
+def _answer(comparison: Comparison, expected: Sequence[Expectation] = ()) -> str:
     """The first screen's sentence: what is worse, and how many of the plan's figures got which word."""
     named = comparison.judged
-    if not named:
-        return "Not judged: the plan names no published figures to be judged by."
-    found = [one.verdict for one in sorted(named, key=_urgency)]
-    worse = [small(title_of(one)) for one in named if WORSE in one.verdict]
-    decided = any(word not in _UNDECIDED for word in found)
+    reader = " Read it with the note above." if caution_of(comparison) else ""
+    pooled = [one for one in expected if one.word]
+    if not named and not pooled:
+        return f"Not judged: the plan names no published figures to be judged by.{reader}"
+    found = [one.verdict for one in sorted(named, key=urgency)]
+    worse = [f"{small(title_of(one.one))} (than the pooled sources lead one to expect)" for one in pooled if one.word == WORSE_THAN]
+    worse += [small(title_of(one)) for one in named if WORSE in one.verdict]
+    decided = bool(pooled) or any(word not in UNDECIDED for word in found)
     first = f"Worse than expected: {'; '.join(worse)}." if worse else "Nothing is worse than expected." if decided else "Nothing could be judged."
     counts = listed([f"{found.count(word)} {word}" for word in dict.fromkeys(found)])
-    return f"{first} Of {plural(len(named), 'published figure')} that the plan names: {counts}."
-
-
-def _urgency(one: Compared) -> int:
-    """What deserves a look first."""
-    return 0 if WORSE in one.verdict or DIFFERS in one.verdict else 2 if one.verdict in _UNDECIDED else 1
-
-
-def _verdict(comparison: Comparison, one: Compared) -> Verdict:
-    numbers = next(shown(comparison, [one.figure.id]))[1] if one.answers else ()
-    here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
-    n = f", n = {one.figure.n}" if one.figure.n else ""
-    return Verdict(title_of(one), here or "-", f"{one.figure.printed} ({one.short}{n})", one.verdict)
+    new = f" Of {plural(len(pooled), 'pooled result')}: {listed([f'{[one.word for one in pooled].count(word)} {word}' for word in dict.fromkeys(one.word for one in pooled)])}." if pooled else ""
+    return f"{first}{new} Of {plural(len(named), 'published figure')} that the plan names: {counts}.{reader}" if named else f"{first}{new}{reader}"
 
 
 def _reading(one: Compared) -> str:
@@ -126,6 +142,7 @@ def _record(comparison: Comparison, chapter: Chapter) -> None:
             chapter.refuse_quietly(row["figure"], row["reason"] or row["verdict"], str(row["setting"]))
             continue
         shown = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
+        shown += "; to be read with the plan's caution" if caution_of(comparison) else ""
         numbers = [{**{name: row[name] for name in ("outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event")}, "quantity": "centre", "shown": shown}]
         numbers.append({"quantity": "published", "estimate": row["published"], "conf_low": row["published_low"],
                         "conf_high": row["published_high"], "n": row["published_n"], "time": row["time"], "shown": row["printed"]})  # fmt: skip

@@ -13,6 +13,7 @@ from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
 from haip_outcomes.report.literature import beside
+from haip_outcomes.report.liver_against import TITLE
 from haip_outcomes.report.nested import nested
 from haip_outcomes.report.sensitivity import sensitivity
 from haip_outcomes.report.words import by_setting, months, rows_of, small, test_frame, test_words
@@ -34,12 +35,12 @@ def liver_events(cohort: Cohort, comparison: Comparison | None, policy: Policy =
     """Time to liver progression or recurrence, and hepatic against extrahepatic as first site, by setting."""
     chapter = Chapter("liver", "Liver and extrahepatic events", policy)
     chapter.say(_FOUR, "note")
+    if comparison is not None:
+        chapter.say(f"“{TITLE}” is a chapter of its own.", "note")
     for setting, part, title in by_setting(cohort):
         chapter.heading(title)
         if _planned("liver", "time to liver progression or recurrence", part, setting, chapter):
             _liver(part, setting, title, chapter)
-        endpoint = {"unresectable": "time_to_liver_progression"}.get(setting, "hepatic_recurrence")
-        beside(comparison, (setting,), (endpoint,), chapter)
         if "hepatic_pfs" in part.plan.endpoints:
             with chapter.attempt("hepatic progression-free survival", setting):
                 _composite(part, setting, chapter)

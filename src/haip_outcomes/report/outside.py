@@ -29,7 +29,8 @@ METHOD = (
     "groups of fewer than ten are not analysed on their own, and factors with such groups, or with 1 to 4 events in one, are not modelled. Curves "
     "have points at whole months only, between which at least 5 patients had the event; no censoring is marked. Times are rounded to "
     "whole months (days to 5 days), probabilities to whole per cent, quartiles to about a fifth of the middle half's width. Row numbers, names of files, "
-    "their hashes and the analyses of what other conventions would change are left out."
+    "their hashes, the analyses of what other conventions would change, observed beside expected events, charts over time, centres side by side, and how many patients "
+    "more an answer needs are left out."
 )
 
 

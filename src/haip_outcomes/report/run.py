@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,6 +17,7 @@ from haip_outcomes.formatting import listed
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.registry.endpoints import LATE_DEATH_DAYS
 from haip_outcomes.report.content import Chapter
+from haip_outcomes.report.one_after_another import SEED
 from haip_outcomes.report.outside import METHOD, shared_problems
 from haip_outcomes.report.words import by_setting
 from haip_outcomes.tables.disclosure import OPEN, Policy
@@ -125,6 +127,16 @@ REFERENCES = (
     ("Cox", "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515"),
     ("Clopper", "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404"),
     ("MOVER", "Zou GY, Donner A. Construction of confidence limits about effect measures: a general approach. Stat Med 2008;27:1693-1702. doi:10.1002/sim.3095"),
+    ("One-sample log-rank", "Wu J. A new one-sample log-rank test. J Biom Biostat 2014;5:210. doi:10.4172/2155-6180.1000210"),
+    ("Guyot|reconstructed", "Guyot P, Ades AE, Ouwens MJNM, Welton NJ. Enhanced secondary analysis of survival data: reconstructing the data from published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. doi:10.1186/1471-2288-12-9"),
+    ("Hartung-Knapp", "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for random-effects meta-analysis with few studies. BMC Med Res Methodol 2015;15:99. doi:10.1186/s12874-015-0091-1"),
+    ("prediction interval", "Higgins JPT, Thompson SG, Spiegelhalter DJ. A re-evaluation of random-effects meta-analysis. J R Stat Soc A 2009;172:137-159. doi:10.1111/j.1467-985X.2008.00552.x"),
+    ("Spiegelhalter", "Spiegelhalter DJ. Funnel plots for comparing institutional performance. Stat Med 2005;24:1185-1202. doi:10.1002/sim.1970"),
+    ("beta-binomial", "Kleinman JC. Proportions with extraneous variance: single and independent samples. J Am Stat Assoc 1973;68:46-54. doi:10.1080/01621459.1973.10481332"),
+    ("gamma-Poisson", "Clayton D, Kaldor J. Empirical Bayes estimates of age-standardized relative risks for use in disease mapping. Biometrics 1987;43:671-681. doi:10.2307/2532003"),
+    ("Steiner", "Steiner SH, Cook RJ, Farewell VT, Treasure T. Monitoring surgical performance using risk-adjusted cumulative sum charts. Biostatistics 2000;1:441-452. doi:10.1093/biostatistics/1.4.441"),
+    ("Biswas and Kalbfleisch", "Biswas P, Kalbfleisch JD. A risk-adjusted CUSUM in continuous time based on the Cox model. Stat Med 2008;27:3382-3406. doi:10.1002/sim.3216"),
+    ("Firth", "Firth D. Bias reduction of maximum likelihood estimates. Biometrika 1993;80:27-38. doi:10.1093/biomet/80.1.27"),
     ("Kaplan-Meier|Aalen-Johansen", "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215"),
 )
 
@@ -143,8 +155,9 @@ def the_run(cohort: Cohort, facts: dict[str, Any]) -> Chapter:
     return chapter
 
 
-def run_facts(cohort: Cohort) -> dict[str, Any]:
+def run_facts(cohort: Cohort, chapters: Sequence[Chapter] = ()) -> dict[str, Any]:
     """The facts of a run, for run.json."""
+    simulated = any("simulated charts" in method for chapter in chapters for method in chapter.methods)
     packages = {}
     for name in _PACKAGES:
         try:
@@ -154,6 +167,6 @@ def run_facts(cohort: Cohort) -> dict[str, Any]:
     return {
         "haip_outcomes": __version__, "python": platform.python_version(), "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "cohort": cohort.plan.cohort.name, "cohort_file": cohort.source.name, "cohort_sha256": cohort.source.sha256,
-        "plan_sha256": cohort.plan.sha256, "seed": "none used",
+        "plan_sha256": cohort.plan.sha256, "seed": f"{SEED} (the limits of control charts)" if simulated else "none used",
         "patients": {setting: len(part) for setting, part, _ in by_setting(cohort)}, "packages": packages,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -27,8 +28,12 @@ def checked_conf_type(conf_type: str) -> None:
 
 
 def level_in_words(conf_level: float) -> str:
-    """95% for 0.95."""
-    return f"{number(100 * conf_level, 0 if (100 * conf_level) % 1 == 0 else 1)}%"
+    """95% for 0.95, 99.99% for 0.9999: as many digits as it has, and enough that it is neither 0% nor 100%."""
+    share = 100 * conf_level
+    edge = min(share, 100 - share)
+    most = 2 if not edge > 0 else max(2, 1 - math.floor(math.log10(edge)))
+    digits = next((digits for digits in range(most) if abs(round(share, digits) - share) <= 1e-9 * edge), most)
+    return f"{share:.3g}%" if digits > 10 and share < 50 else f"{number(share, digits)}%"
 
 
 def confidence_limits(

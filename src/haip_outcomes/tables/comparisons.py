@@ -6,9 +6,9 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from haip_outcomes.benchmark.wording import endpoint_words
+from haip_outcomes.benchmark.wording import days_apart, days_text, days_words, endpoint_words
 from haip_outcomes.errors import HaipError, did_you_mean
-from haip_outcomes.formatting import interval, median, number, percent
+from haip_outcomes.formatting import NOT_REACHED, interval, median, number, percent
 from haip_outcomes.tables.table import Table
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def value_text(row: Row, side: str = "centre", *, unit: bool = True) -> str:
         return f"{number(scale * low, 0)} to {number(scale * high, 0)}{after}"
     if kind == "probability":
         return percent(value) if bare else percent(value, low, high)
-    digits = {"ratio": 2, "days": 0}.get(kind, 0 if side == "centre" and row.get("rounded") else 1)
+    if kind == "days":
+        return f"{days_text(value, NOT_REACHED) if bare else days_words(value, low, high, NOT_REACHED)}{after}"
+    digits = 2 if kind == "ratio" else 0 if side == "centre" and row.get("rounded") else 1
     if bare and not math.isnan(value):
         return f"{number(value, digits)}{after}"
     if kind == "ratio":
@@ -124,4 +126,6 @@ def difference_text(row: Row) -> str:
         return f"ratio {interval(value, low, high)}"
     if row["unit"] == "probability":
         return interval(100 * value, 100 * low, 100 * high, 0)
-    return interval(value, low, high, 0 if row["unit"] == "days" or row.get("rounded") else 1)
+    if row["unit"] == "days":
+        return days_apart(value, low, high)
+    return interval(value, low, high, 0 if row.get("rounded") else 1)

@@ -11,9 +11,18 @@ import pandas as pd
 
 from haip_outcomes.errors import CohortError, PlanError, Problem
 from haip_outcomes.formatting import listed
+from haip_outcomes.registry.deriving.complication_index import SOURCE, WEIGHED
 from haip_outcomes.registry.deriving.derivation import no_yes
 from haip_outcomes.registry.deriving.formulas import inputs_of, made, wrong_formulas
-from haip_outcomes.registry.deriving.summaries import COUNTED, Placed, chosen, of_columns, of_rows, placed
+from haip_outcomes.registry.deriving.summaries import (
+    COUNTED,
+    INDEX,
+    Placed,
+    chosen,
+    of_columns,
+    of_rows,
+    placed,
+)
 from haip_outcomes.registry.planning.content import PlanContent
 from haip_outcomes.registry.planning.parts import DerivedPlan
 from haip_outcomes.registry.planning.summary_rules import wrong_summaries
@@ -163,7 +172,10 @@ def _in_words(derived: DerivedPlan, plan: PlanContent) -> str:
     rows = f"{called}{f' ({listed(which)})' if which else ''}"
     what = named[derived.column] if derived.column else ""
     unknown = "missing where a row that is not known could change it"
+    no_start = f", and without {plan.label(derived.within.start)}" if derived.within else ""
     words = {"any": f"Yes where there is any {what and f'{what} in '}{rows}; {unknown}",
              "count": f"number of {what and f'{what} in '}{rows}; {unknown}",
-             "sum": f"sum of {what} in {rows}; {unknown}"}  # fmt: skip
+             "sum": f"sum of {what} in {rows}; {unknown}",
+             INDEX: (f"comprehensive complication index ({SOURCE}), half the square root of the summed weights of every {what} in {rows}: {WEIGHED}; "
+                     f"100 with a grade V, and at most 100; 0 without a complication; {unknown}{no_start}")}  # fmt: skip
     return words.get(take, f"{take} {what} in {rows}{f', by {named[derived.by]}' if derived.by and take in ('first', 'last') else ''}")

@@ -3,7 +3,7 @@
 What is not known is never counted as No or as 0. A row counts, does not count, or it is not known whether it does (a cell that
 `where` or `within` asks for is empty). "any", "count" and "sum" are missing where such a row, or an empty cell, could change them. The
 others are taken of what is known, because an empty date is how a file says that something did not happen: the rows left aside are named
-in a warning where they could change the answer.
+in a warning where they could change the answer. The complication index is known exactly when "sum" would be, and when it is 100 whatever they hold.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.errors import Problem
+from haip_outcomes.registry.deriving.complication_index import MOST, index_of, weights_of
 from haip_outcomes.registry.deriving.derivation import no_yes
 from haip_outcomes.registry.values.file_labels import word_for_yes
 
 Numbers = np.ndarray
 _EXTREME = {"earliest": "min", "lowest": "min", "latest": "max", "highest": "max"}
 COUNTED = ("any", "count")
-NEVER_ROWS = ("any", "count", "sum")  # No and 0 for a patient without rows; the others are missing
+INDEX = "complication_index"
+NEVER_ROWS = ("any", "count", "sum", INDEX)  # No and 0 for a patient without rows; the others are missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,8 @@ class Placed:
 class Rows:
     """Which placed rows count, and of which that is not known (never both).
 
-    `because` holds for each column that was asked where it is empty; `start` is the patients' own date that days are counted from.
+    `because` holds for each column that was asked where it is empty; `start` is the patients' own date that days are counted from,
+    `no_start` the rows, and `no_start_of` the patients, that lack it.
     """
 
     placed: Placed
@@ -48,6 +51,7 @@ class Rows:
     because: dict[str, Numbers]
     start: str = ""
     no_start: Numbers | None = None
+    no_start_of: Numbers | None = None
 
 
 def placed(related: pd.DataFrame, patients: pd.Index, name: str = "") -> Placed:
@@ -79,12 +83,13 @@ def chosen(rows: Placed, where: dict[str, tuple[str, ...]], within: tuple[str, p
     if within is None:
         return Rows(rows, counts, ~counts & ~refused, because)
     column, start, most = within
-    begun = start.to_numpy(dtype="datetime64[ns]")[rows.patient]
+    starts = start.to_numpy(dtype="datetime64[ns]")
+    begun = starts[rows.patient]
     since = (rows.frame[column].to_numpy(dtype="datetime64[ns]") - begun) / np.timedelta64(1, "D")
     because[column] = because.get(column, False) | rows.frame[column].isna().to_numpy()
     counts &= (since >= 0) & (since <= most)
     refused |= (since < 0) | (since > most)
-    return Rows(rows, counts, ~counts & ~refused, because, str(start.name), np.isnat(begun))
+    return Rows(rows, counts, ~counts & ~refused, because, str(start.name), np.isnat(begun), np.isnat(starts))
 
 
 def of_rows(take: str, rows: Rows, column: str | None, by: str | None, name: str) -> tuple[Any, list[Problem]]:
@@ -109,6 +114,8 @@ def of_rows(take: str, rows: Rows, column: str | None, by: str | None, name: str
         else:
             values = np.where(doubtful, np.nan, number)
         return values, _warnings(rows, unclear & doubtful[patient], because, name, missing=True)
+    if take == INDEX:
+        return _complication_index(rows, str(column), name)
     cells, back = _numbers(frame[str(column)])
     empty = np.isnan(cells)
     order = np.full(len(cells), 0.0) if by is None else _numbers(frame[by])[0]
@@ -130,6 +137,19 @@ def of_rows(take: str, rows: Rows, column: str | None, by: str | None, name: str
     if take in ("first", "last"):
         notes += _same_day(take, rows, cells, order, rows.counts & usable, str(column), str(by), name)
     return back(taken), notes
+
+
+def _complication_index(rows: Rows, column: str, name: str) -> tuple[Numbers, list[Problem]]:
+    """The comprehensive complication index of the rows that count; missing too where days can't be counted because the start is missing."""
+    weights, patient, n = weights_of(rows.placed.frame[column]), rows.placed.patient, len(rows.placed.patients)
+    empty = np.isnan(weights)
+    held = rows.counts & ~empty
+    total = np.bincount(patient[held], weights=weights[held], minlength=n)
+    unclear = (rows.unclear | (rows.counts & empty)) & (total < MOST)[patient]
+    values = index_of(total, np.bincount(patient[unclear], minlength=n) > 0)
+    if rows.no_start_of is not None:
+        values = np.where(rows.no_start_of, np.nan, values)  # who had no operation has no index after it, not 0
+    return values, _warnings(rows, unclear, {**rows.because, column: empty}, name, missing=True)
 
 
 def of_columns(take: str, frame: pd.DataFrame, name: str) -> tuple[Any, list[Problem]]:

@@ -57,7 +57,8 @@ def _wrong_summary(place: str, derived: DerivedPlan, plan: PlanContent) -> Itera
 def _wrong_kind(place: str, derived: DerivedPlan, kinds: set[str]) -> Iterator[tuple[str, str]]:
     dates, numbers = ({"date"}, "dates"), ({"number"}, "numbers")
     ordered = ({"number", "category"}, "numbers, and of categories whose levels stand in order")
-    allowed = {"earliest": dates, "latest": dates, "sum": numbers, "highest": ordered, "lowest": ordered}.get(derived.take or "")
+    grades = ({"category"}, "categories of Clavien-Dindo grades")
+    allowed = {"earliest": dates, "latest": dates, "sum": numbers, "highest": ordered, "lowest": ordered, "complication_index": grades}.get(derived.take or "")
     if allowed and kinds - allowed[0]:
         yield f"{place} take", f"{derived.take} is taken of {allowed[1]} only"
 

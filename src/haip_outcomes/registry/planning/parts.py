@@ -218,7 +218,7 @@ class WithinPlan(Part):
     days: Annotated[int, Field(strict=True, ge=0)]
 
 
-Take = Literal["earliest", "latest", "count", "any", "highest", "lowest", "first", "last", "sum"]
+Take = Literal["earliest", "latest", "count", "any", "highest", "lowest", "first", "last", "sum", "complication_index"]
 Formula = Literal["bmi", "l3_smi", "sarcopenia", "fong_crs", "tumour_burden_score", "tumour_burden_zone",
                   "disease_free_interval", "age_at"]  # fmt: skip
 
@@ -251,6 +251,8 @@ class DerivedPlan(Part):
                 raise ValueError("a formula takes its columns from inputs, or from the columns that are standard items")
         elif (self.table is None) == (not self.columns):
             raise ValueError("say where to look: table (and column) for a related table, or columns for columns of the patient")
+        elif self.take == "complication_index" and self.columns:
+            raise ValueError("complication_index is taken of a related table with a row a complication: write table, and column with the grade")
         elif self.table and self.take not in ("count", "any") and not self.column:
             raise ValueError(f"{self.take} of which column? Write column")
         elif self.take in ("first", "last") and self.table and not self.by:
@@ -304,10 +306,15 @@ class ProgrammePlan(Part):
 
 
 class BenchmarkPlan(Part):
-    """`[benchmark]`: the published figures to be judged (named before looking), and the margins of "on a par"."""
+    """`[benchmark]`: the published figures to be judged (named before looking), the margins of "on a par", and files beside the plan.
+
+    `figures` is the centre's own file of published figures and curves, `reference` are reference models saved from another cohort.
+    """
 
     judge: tuple[str, ...] = ()
     margin: dict[str, Number] = Field(default_factory=dict)
+    figures: str | None = None
+    reference: tuple[str, ...] = ()
 
     @field_validator("judge")
     @classmethod

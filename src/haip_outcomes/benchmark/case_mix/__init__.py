@@ -1,0 +1,1 @@
+"""Expected events for these patients, and centres side by side."""

@@ -1,0 +1,1 @@
+"""One centre, patient after patient."""

@@ -1,0 +1,1 @@
+"""Published figures pooled: random effects, and what a new centre may expect."""

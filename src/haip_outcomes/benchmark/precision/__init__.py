@@ -1,0 +1,1 @@
+"""How many patients until a question can be answered."""
