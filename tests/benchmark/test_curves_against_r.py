@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import haip_outcomes as haip
+from haip_outcomes.benchmark.curves.parametric_families import fit_family
 
 HERE = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((HERE / "one_sample.json").read_text(encoding="utf-8"))
@@ -83,10 +84,11 @@ def test_lifelines_agrees_as_far_as_it_goes(name, family):
     """A second engine: lifelines alone, at its tightest precision, from its own starting point."""
     import lifelines
 
-    if (name, family) == ("ages", "loglogistic"):
-        pytest.skip("lifelines ends on a plateau 18 below the maximum of the log-likelihood there, which R and we find")
     tte = sample(name)
     kind = {"exponential": "ExponentialFitter", "weibull": "WeibullFitter", "lognormal": "LogNormalFitter", "loglogistic": "LogLogisticFitter"}[family]
     fitter = getattr(lifelines, kind)().fit(tte.time, tte.state, entry=tte.entry, fit_options={"ftol": 1e-15, "gtol": 1e-12})
+    if (name, family) == ("ages", "loglogistic"):  # a trap: with delayed entry it ends on a plateau, far below the maximum that R and we find
+        assert fit_family(tte, family).log_likelihood > fitter.log_likelihood_ + 10
+        return
     at = np.quantile(tte.time, [0.2, 0.5, 0.8])
     assert off(fitted(name, family).survival(at), fitter.survival_function_at_times(at)) < 2e-4

@@ -348,3 +348,14 @@ def test_lifelines_agrees():
     ours = survival_curve(times(lung, "month", "status")).at(at)
     assert_close(ours["estimate"], fitter.survival_function_at_times(at))
     assert_close(ours["conf_low"], fitter.confidence_interval_.iloc[:, 0].loc[at])
+
+
+def test_whole_weights_that_are_no_copies_need_the_jackknife():
+    """R: summary(survfit(Surv(time, status) ~ sex, lung, weights = rep(2, 228), robust = TRUE), times = 365)$std.err."""
+    lung = data("lung")
+    days, two = times(lung, "time", "status"), np.full(len(lung), 2.0)
+    found = survival_curve(days, lung["sex"], weights=two, robust=True).at([365])["std_error"]
+    assert_close(found, [0.0434235888417981, 0.0597368539904425])
+    copies = survival_curve(days, lung["sex"], weights=two).at([365])["std_error"]
+    plain = survival_curve(days, lung["sex"], robust=False).at([365])["std_error"]
+    assert_close(copies * math.sqrt(2), plain)

@@ -201,6 +201,7 @@ def survival_curve(
     weights: Any = None,
     conf_level: float = 0.95,
     conf_type: ConfType = "log-log",
+    robust: bool | None = None,
 ) -> SurvivalCurve:
     """How many are still free of the event as time goes on, counting everybody for as long as they were followed.
 
@@ -220,6 +221,8 @@ def survival_curve(
         standard error is the infinitesimal jackknife over patients, as survfit does; also when a patient has several events.
         The counts in `tidy()` are then sums of weights.
     conf_level : of the pointwise limits.
+    robust : True takes the infinitesimal jackknife, False Greenwood's variance, whatever the weights are; weights that mean something
+        else than copies, such as those of a propensity score, need True where they happen to be whole numbers.
 
     Raises
     ------
@@ -239,7 +242,7 @@ def survival_curve(
     """
     require_times(tte, "survival_curve")
     tte.single("survival_curve")
-    return _curve(tte, by, weights, conf_level, conf_type, "Kaplan-Meier", ("event", "events"))
+    return _curve(tte, by, weights, conf_level, conf_type, "Kaplan-Meier", ("event", "events"), robust)
 
 
 def follow_up(tte: TimeToEvent, by: Any = None) -> SurvivalCurve:
@@ -268,13 +271,13 @@ def follow_up(tte: TimeToEvent, by: Any = None) -> SurvivalCurve:
 
 
 def _curve(
-    tte: TimeToEvent, by: Any, weights: Any, conf_level: float, conf_type: str, name: str, nouns: tuple[str, str]
+    tte: TimeToEvent, by: Any, weights: Any, conf_level: float, conf_type: str, name: str, nouns: tuple[str, str], robust: bool | None = None
 ) -> SurvivalCurve:
     critical_value(conf_level)
     checked_conf_type(conf_type)
     sets = risk_sets(tte, by, weights)
-    robust = weights is not None and any(np.any(one.weights % 1 != 0) for one in sets if one.weights is not None)
-    robust = robust or _several_events(tte)
+    if robust is None:
+        robust = any(np.any(one.weights % 1 != 0) for one in sets if one.weights is not None) or _several_events(tte)
     survival, errors = zip(*(_steps(one, robust) for one in sets), strict=True)
     variance = "infinitesimal-jackknife" if robust else "Greenwood"
     words = [f"weighted {name}" if weights is not None else name, f"{variance} standard error",

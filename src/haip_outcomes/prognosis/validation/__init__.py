@@ -1,0 +1,1 @@
+"""How well a model predicts: discrimination, overall error, calibration and net benefit, on predicted risks."""
