@@ -32,6 +32,8 @@ _ROOMS = {
     "survival.agreement": "concordance",
     "survival.hazards.diagnostics": "proportional_hazards",
     "survival.resampling.bootstrapping": "bootstrap",
+    "survival.imputation.chained_equations": "impute",
+    "survival.imputation.rubin": "pool pool_estimates",
     "survival.weighting.propensity_scores": "propensity",
     "survival.weighting.unmeasured": "e_value",
     "registry.plan": "load_plan",
