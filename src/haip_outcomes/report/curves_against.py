@@ -52,12 +52,15 @@ def curves(cohort: Cohort, comparison: Comparison, figures: Figures | None, chap
 
 
 def _table(some: Sequence[AgainstCurve], named: set[str]) -> Table:
+    arms = [(one.short, one.endpoint, one.group) for one in some]
     rows: list[tuple[str, ...]] = []
     indents: list[int] = []
     for one in some:
         judged = one.judged and bool(named & set(one.figures))
         word = "" if judged else one.not_judged or "-"
         head = f"{one.endpoint[:1].upper()}{one.endpoint[1:]}, {one.group}: {one.name}"
+        if arms.count((one.short, one.endpoint, one.group)) > 1 and one.population:  # two arms of one source are told apart in its own words
+            head += f"; {one.population}"
         several = len(one.readings) > 1
         if several:
             rows.append((head, "", "", "", "", word))
@@ -67,7 +70,7 @@ def _table(some: Sequence[AgainstCurve], named: set[str]) -> Table:
             indents.append(int(several))
     notes = ("O: events seen here until the curve ends. E: events expected, with the standard error that comes from the curve's own patients (-: taken as known). "
              "O/E with 95% limits that count both. CI: confidence interval. p: one-sample log-rank test, only for curves of which the plan names a figure; no "
-             "correction for the number of curves. -: not among the figures that the plan names, so without a test.",)  # fmt: skip
+             "correction for the number of curves. -: not among the figures that the plan names, so without a test. Under five events expected no curve is judged, in either direction.",)  # fmt: skip
     return Table("against_curves", "This centre against published curves", ("Curve", "O", "E (standard error)", "O/E (95% CI)", "p", "Not judged"), tuple(rows), notes, indents=tuple(indents), text_columns=(5,))
 
 

@@ -78,6 +78,9 @@ def _sources(on_axis: Sequence[Compared], found: LiverProgression) -> str:
     told += [f"{bare} {'prints' if bare == 1 else 'print'} no interval"] if bare else []
     beside = sum(one.answers is not None for one in on_axis)
     head = f"{of} from {plural(series, 'series', 'series')} {'is' if len(figures) == 1 else 'are'} known for this setting, {beside or 'none'} of which can be set beside this centre"
+    own = sum(one.answers is not None and one.verdict == SAME_PATIENTS for one in on_axis)
+    if own:
+        head += f" ({'it is' if own == beside == 1 else f'{own} of them'} on these same patients, so it is no comparison)"
     judged = [one for one in on_axis if one.named]
     words = "; ".join(f"{one.short}: {one.verdict}" for one in judged)
     end = f" Named in the plan: {words}." if judged else " The plan names none of them, so none is judged."
