@@ -213,6 +213,18 @@ def test_series_are_matched_by_index_and_categories_are_refused():
     ({"outcome": [0, 1] * 10, "expected": 0.2, "limit": 0}, "limit must be a number above 0"),
     ({"outcome": [0, 1] * 10, "expected": 0.2, "simulations": 3}, "at least 100"),
     ({"outcome": ["a", "b"], "expected": 0.2}, "must hold numbers"),
+    ({"outcome": ["1", "0"], "expected": 0.2}, "outcome must hold numbers; it holds text"),
+    ({"outcome": [0, 1] * 10, "expected": "0.2"}, "expected must hold numbers"),
+    ({"outcome": pd.to_datetime(["1970-01-01", "1970-01-01"]), "expected": 0.2}, "it holds text, dates"),
+    ({"outcome": None, "expected": 0.2}, r"a 0 or 1 for each case.*not given \(None\)"),
+    ({"outcome": 1, "expected": 0.2}, "a 0 or 1 for each case.*a single number"),
+    ({"outcome": [0, 1] * 10, "expected": None}, "expected is missing"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "planned": np.inf}, "planned must be a whole number of at most 100,000"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "planned": np.nan}, "planned must be a whole number of at least 1"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "planned": 10**400}, "planned must be a whole number of at most 100,000"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "simulations": np.inf}, "simulations must be a whole number of at most 10,000,000"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "simulations": 10**400}, "simulations must be a whole number of at most 10,000,000"),
+    ({"outcome": [0, 1] * 10, "expected": 0.2, "simulations": -(10**400)}, "at least 100"),
 ])  # fmt: skip
 def test_what_cannot_be_charted_is_refused_in_words(ask, said):
     with pytest.raises(EndpointError, match=said):

@@ -23,7 +23,7 @@ from haip_outcomes.registry.plan import load_plan, make_plan
 from haip_outcomes.survival.covariates.design_matrix import design
 from haip_outcomes.survival.hazards.cox_regression import cox
 from haip_outcomes.survival.subdistribution.regression import fine_gray
-from haip_outcomes.tables.comparisons import difference_text, value_text
+from haip_outcomes.tables.comparisons import comparison_table, difference_text, value_text
 
 JUDGE = {"benchmark": {"judge": ["theirs"]}}
 RATIO = {"statistic": "hazard_ratio", "endpoint": "hazard_ratio", "outcome": "overall_survival", "horizon": None, "unit": "ratio", "value": 2.4,
@@ -107,6 +107,44 @@ def test_a_symmetric_interval_of_no_stated_form_is_tried_both_ways_in_whole_sent
     assert "The source's interval may be its median plus or minus 1.96 standard errors: the centre's is shown that way too; " in one.sentence
     for broken in ("with by", " ,", ": ,", "  ", "; ;"):
         assert broken not in one.sentence
+
+
+def test_an_open_form_is_read_one_way_where_the_curve_allows_no_standard_error():
+    cohort = demo_cohort()
+    plan = cohort.plan.model_copy(update={"benchmark": cohort.plan.benchmark.model_copy(update={"judge": ("theirs",)})})
+    found = compare(Cohort(plan, cohort.frame, cohort.source), figures({**OPEN_FORM, "value": 50, "ci_low": 30, "ci_high": 70}))
+    (one,) = found.compared
+    assert words(one) == ["curve-based limits"]
+    (row,) = found.tidy().to_dict("records")
+    assert (row["convention"], row["centre_basis"], row["contrast"]) == ("curve-based limits", "curve-based limits", "ratio")
+    assert "median 44.1 (32.2, NR) months with curve-based limits here" in one.sentence
+    assert "with standard-error limits" not in one.sentence
+    assert "here that reading can't be made, as the curve allows no standard error." in one.sentence
+    assert "The verdict is the same under each" not in one.sentence
+    stated = judged(cohort=Cohort(plan, cohort.frame, cohort.source), **{**OPEN_FORM, "ci_form": "symmetric (standard error)"}, value=50, ci_low=30, ci_high=70)
+    assert "standard errors; here the curve allows no standard error, so curve-based limits are shown." in stated.sentence
+    assert stated.verdict == one.verdict
+
+
+def test_the_difference_that_was_judged_is_the_one_that_is_printed():
+    at = np.r_[np.linspace(1, 12, 18), np.linspace(60, 70, 12)]  # 12 of 30 are free of the event at 25 months; the upper limit is never reached
+    cohort = centre(30, plan=JUDGE)
+    cohort = Cohort(cohort.plan, cohort.frame.assign(os_time=at, died=np.r_[np.ones(18), np.zeros(12)]), cohort.source)
+    asked = {"statistic": "median", "horizon": None, "unit": "months", "ci_level": 0.95, "ci_form": "curve-based", "value": 25, "ci_low": 20, "ci_high": 31}
+    found = compare(cohort, figures({**asked, "n": 200}))
+    one = found.compared[0]
+    difference, low, high = one.judged[0].at_median
+    assert difference == pytest.approx(12 / 30 - 0.5)
+    table = comparison_table(found)
+    (printed,) = [cells[4] for cells in table.rows]
+    assert printed == f"-10 points ({100 * low:.0f}, {100 * high:.0f}) at the published median"
+    assert printed.removesuffix(" at the published median").split("(")[1].rstrip(")") in one.reason
+    assert "at the published median" in table.footnotes[0]
+    (row,) = found.tidy().to_dict("records")
+    for_outside = difference_text({**row, "at_median": one.judged[0].at_median, "rounded": True})
+    assert for_outside == "at the published median"  # the share free of the event there may rest on a small count
+    closed = compare(centre(60, plan=JUDGE), figures({**asked, "n": 200}))
+    assert comparison_table(closed).rows[0][4].startswith("ratio ")
 
 
 def test_an_open_form_beside_other_conventions():

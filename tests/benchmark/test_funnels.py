@@ -293,6 +293,16 @@ def test_centres_without_a_name_are_refused(groups):
     "variance_of_expected must be numbers, one a centre": lambda: funnel([1], [2.5], target=1, variance_of_expected=["a"]),
     "limits takes sizes above 0.*got 'a'": lambda: funnel([1], [2], target=0.2).limits("a"),
     "limits takes sizes above 0: numbers of patients": lambda: funnel([1], [2.5], target=1).limits(None),
+    "expected_or_n must be numbers, one a centre .no text, dates": lambda: funnel([1, 2], pd.to_datetime(["2020", "2021"]), target=0.2),
+    "shrunken: expected_or_n must be numbers": lambda: shrunken([1, 2], pd.to_datetime(["2020", "2021"])),
+    "observed must be numbers, one a centre .no text": lambda: funnel(pd.to_timedelta(["1D", "2D"]).to_numpy(), [10, 20], target=0.2),
+    "shrunken: observed must be numbers": lambda: shrunken(["1", "2"], [10, 20]),
+    "funnel: expected_or_n must be numbers": lambda: funnel([1, 2], [10, "20"], target=0.2),
+    "1: 1.7e.18 patients are more than 1,000,000,000": lambda: funnel([1, 2], [1.7e18, 20], target=0.2),
+    "1: 1.7e.18 patients are more": lambda: shrunken([1, 2], [1.7e18, 20]),
+    "1: 2e.09 expected events are more than 1,000,000,000; 2: 2e.18 events are more": lambda: funnel([1, 2e18], [2e9, 20.5], target=1),
+    "limits takes sizes up to 1,000,000,000; got 1.7e.18": lambda: funnel([1], [2], target=0.2).limits(1.7e18),
+    "limits takes sizes above 0.*DatetimeIndex": lambda: funnel([1], [2], target=0.2).limits(pd.to_datetime(["2020"])),
     "groups must name each of the 1 centre, and it has 2 names": lambda: funnel([1], [2], target=0.2, groups=["A", "B"]),
 }.items())  # fmt: skip
 def test_arguments_of_another_kind_are_refused_in_a_sentence(words, call):
@@ -304,3 +314,9 @@ def test_levels_may_be_an_array_or_one_number():
     assert funnel([1], [20], target=0.2, levels=np.array([0.998, 0.95])).levels == (0.95, 0.998)
     assert funnel([1], [20], target=0.2, levels=0.9).levels == (0.9,)
     assert "99.99% limits" in funnel([1], [20], target=0.2, levels=(0.95, 0.9999)).method
+
+
+def test_the_largest_size_has_limits():
+    found = funnel([200_000_000, 2], [10**9, 20], target=0.2)
+    assert found.tidy()["flag"].tolist() == ["within", "within"]
+    assert 0.1999 < found.limits(10**9)["conf_low"].iloc[0] < 0.2

@@ -139,6 +139,9 @@ def test_expected_risks_stand_beside_it():
 @pytest.mark.parametrize(("ask", "said"), [
     ({"outcome": [0, 1] * 3}, "at least 10 cases, and there are 6"),
     ({"outcome": [0, 2] * 10}, "neither 0 nor 1"),
+    ({"outcome": 1}, "a 0 or 1 for each case.*a single number"),
+    ({"outcome": None}, "a 0 or 1 for each case.*not given"),
+    ({"outcome": ["0", "1"] * 10}, "must hold numbers"),
     ({"outcome": [0, 1] * 10, "bandwidth": 0}, "bandwidth is a number of cases"),
     ({"outcome": [0, 1] * 10, "cases": [0, 5]}, "from 1 to 20"),
     ({"outcome": [0, 1] * 10, "cases": [25]}, "from 1 to 20"),

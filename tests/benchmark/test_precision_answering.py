@@ -366,6 +366,23 @@ def test_the_accrual_is_never_that_of_other_patients(demo):
     assert whole.rate.n <= len(cohort.setting("adjuvant"))
 
 
+def test_another_cohort_than_the_one_compared_is_refused(demo):
+    cohort, compared = demo
+    figure = next(one for one in compared.values() if one.answers is not None and one.answers.group == "adjuvant" and one.verdict != "same patients")
+    adjuvant = cohort.frame.index[cohort.frame["setting"].astype(str) == "adjuvant"]
+    fewer = replace(cohort, frame=cohort.frame.drop(index=adjuvant[:5]))
+    for ask in (patients_needed, needed_sentence):
+        named = replace(figure, named=True, verdict="within expected variation")
+        with pytest.raises(EndpointError, match=r"which had \d+ patients and \d+ events?.*: give the cohort that was compared"):
+            ask(fewer, named)
+    found = one(centre(FORTY, DEAD), **MEDIAN, value=35, ci_low=30, ci_high=40, n=100)
+    swapped = [1 - flag for flag in DEAD]
+    with pytest.raises(EndpointError, match="give the cohort that was compared"):
+        patients_needed(centre(FORTY, swapped), found)
+    with pytest.raises(EndpointError, match="give the cohort that was compared"):
+        patients_needed(centre([2 * time for time in FORTY], DEAD), found)
+
+
 def test_what_can_not_be_resampled_is_refused(demo):
     _, compared = demo
     with pytest.raises(EndpointError, match="at least 2 patients"):

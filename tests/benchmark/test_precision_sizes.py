@@ -316,6 +316,8 @@ def test_what_can_not_be_answered_is_said_in_a_sentence(call, says):
     (lambda: patients_for_median(1.5, accrual=60, follow_up=24), "so they need it: give median="),
     (lambda: patients_for_median(1.5, follow_up=24), "so they need it: give median="),
     (lambda: patients_for_median(1.5, median=36, accrual=60), "accrual=60 changes nothing when everybody is followed for as long as it takes: say follow_up="),
+    (lambda: patients_for_median(1.5, median=30), "median=30 changes nothing when everybody is followed for as long as it takes: say follow_up="),
+    (lambda: patients_for_median(1.5, median=-3), "median must be a number above 0"),
     (lambda: patients_for_landmark(0.64, 36, 0.1, accrual=60), "say follow_up= as well"),
     (lambda: patients_for_non_inferiority(0.64, 0.64, 0.15, time=36, accrual=60), "say follow_up= as well"),
     (lambda: patients_for_landmark(0.64, 36, 0.1, variance_published=0.02), "does not depend on variance_published: leave it out"),
@@ -335,7 +337,7 @@ def test_what_would_be_ignored_is_refused(call, says):
 
 def test_a_median_named_as_the_default_is_a_median():
     assert patients_for_median(1.5, median=1.0, accrual=2, follow_up=1).n == patients_for_median(1.5, median=36, accrual=72, follow_up=36).n
-    assert patients_for_median(1.5, median=36).n == patients_for_median(1.5).n == 49
+    assert patients_for_median(1.5, median=36, follow_up=36).n == patients_for_median(1.5).n == 49
 
 
 @pytest.mark.parametrize("size", [

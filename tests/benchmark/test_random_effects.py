@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -180,6 +181,16 @@ def test_few_studies():
         (([1, 2], [math.inf, 0.1]), {}, "std_error of study 1 is missing or infinite"),
         (([["a"], ["b"]], [0.1, 0.2]), {}, "holds numbers"),
         (([[1, 2]], [0.1, 0.2]), {}, "in one row or column"),
+        ((pd.to_datetime(["2020", "2021"]), [0.1, 0.1]), {}, "estimate holds numbers"),
+        (([1, 2], pd.to_timedelta(["1D", "2D"])), {}, "std_error holds numbers"),
+        ((["1", "2"], [0.1, 0.1]), {}, "estimate holds numbers"),
+        (([1, 10**400], [0.1, 0.1]), {}, "estimate holds numbers"),
+        ((None, [0.1, 0.1]), {}, "in one row or column"),
+        (([1, 2], [0.1, 0.1]), {"tau2": []}, r'"REML" or "PM", not \[\]'),
+        (([1, 2], [0.1, 0.1]), {"tau2": {}}, r'"REML" or "PM", not \{\}'),
+        (([1, 2], [0.1, 0.1]), {"knapp_hartung": []}, r'"none", not \[\]'),
+        (([1, 2], [0.1, 0.1]), {"conf_level": None}, "0.95 for 95%.*not None"),
+        (([1, 2], [0.1, 0.1]), {"conf_level": "a"}, "0.95 for 95%.*not 'a'"),
         (([1, 2], [0.1, 0.1]), {"tau2": "DL"}, '"REML" or "PM", not "DL"'),
         (([1, 2], [0.1, 0.1]), {"knapp_hartung": "half"}, '"modified", "plain" or "none"'),
         (([1, 2], [0.1, 0.1]), {"conf_level": 95}, "0.95 for 95%"),
@@ -193,3 +204,6 @@ def test_bad_input_is_named(arguments, options, words):
 def test_a_new_centres_standard_error_is_no_negative_number():
     with pytest.raises(haip.EndpointError, match="0 or more"):
         haip.random_effects([1, 2, 3], [0.1, 0.1, 0.1]).prediction(-1)
+    for wrong in ("a", [], math.nan, math.inf, 10**400):
+        with pytest.raises(haip.EndpointError, match="0 or more"):
+            haip.random_effects([1, 2, 3], [0.1, 0.1, 0.1]).prediction(wrong)

@@ -568,3 +568,38 @@ def test_advice_ends_as_a_sentence_ends():
         model.expected(new)
     with pytest.raises(EndpointError, match=r'no column "sex" \(.*[^.]\)\. Nothing is guessed'):
         model.expected(replace(new, frame=new.frame.drop(columns="sex")))
+
+
+def test_a_file_with_effects_means_or_a_unit_that_cannot_be_is_refused_at_once(tmp_path):
+    path = reference_model(lung("learn"), "os", ["sex", "age"]).save(tmp_path / "m.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["skewed"] for one in content["variables"] if one["kind"] == "number"] == [False]
+    content["coefficients"][0] = 50.0
+    content["means"] = [1.5, 600.0]
+    content["unit"] = "parsec"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(PlanError, match=r"^4 problems") as error:
+        ReferenceModel.load(path)
+    text = str(error.value)
+    for words in ('coefficients: 50 for "sex" "male" makes it as good as certain', 'means: number 1 is 1.5 for "sex" "male", and the share',
+                  'means: number 2 is 600 for "age", outside its range of', 'unit: "parsec", and times are in days, weeks, months or years'):  # fmt: skip
+        assert words in text
+    yes_no = json.loads(reference_model(birth(births()), "low", ["age", "race"]).save(path).read_text(encoding="utf-8"))
+    path.write_text(json.dumps(yes_no | {"unit": "months"}), encoding="utf-8")
+    with pytest.raises(PlanError, match='unit: "months", and a probability has none'):
+        ReferenceModel.load(path)
+
+
+@pytest.mark.parametrize("terms", [["age", "sex"], [haip.spline("age", knots=[50, 60, 70]), "sex"]])
+def test_a_mean_that_few_patients_pull_beyond_the_range_is_kept_and_read(tmp_path, terms):
+    cohort = lung("learn")
+    far = cohort.frame["age"].where(np.arange(len(cohort)) >= 3, cohort.frame["age"] + 20_000)
+    model = reference_model(replace(cohort, frame=cohort.frame.assign(age=far)), "os", terms)
+    assert model.means[0] > model.ranges["age"][1]
+    path = model.save(tmp_path / "m.json")
+    assert ReferenceModel.load(path).means[0] == model.means[0]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["means"][0] = 60.0
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(PlanError, match='means: number 1 is 60 for "age", inside its range'):
+        ReferenceModel.load(path)

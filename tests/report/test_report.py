@@ -62,7 +62,10 @@ def test_the_first_screen_says_synthetic_and_answers(folder):
     assert "For research, not for decisions" in first
     for words in ("Are we all right?", "Adjuvant pump (26 patients)", "Unresectable disease (34 patients)", "published figures that the plan names"):
         assert words in first
-    assert "Chakedis 2018" not in first[first.index("Are we all right?"):], "the source that the cohort imitates is not judged"
+    lines = first[first.index("<tbody>") : first.index("</tbody>")]
+    assert "Kemeny 2009" in lines
+    assert "Chakedis 2018" not in lines, "the source that the cohort imitates is not judged"
+    assert first.count("agreement with that source shows nothing") == 2, "above, and under the table, which is what is copied"
 
 
 def test_the_chapters_and_what_stands_in_them(report):

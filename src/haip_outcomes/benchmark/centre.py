@@ -25,6 +25,8 @@ from haip_outcomes.survival.time_to_event import TimeToEvent
 AT_RISK = 5
 STANDARD_ERROR = "the source's interval is its median plus or minus 1.96 standard errors, so the centre's is shown the same way; {}"
 PERHAPS = "the source's interval may be its median plus or minus 1.96 standard errors: the centre's is shown that way too; {}"
+NO_ERROR = "the source's interval is its median plus or minus 1.96 standard errors; here the curve allows no standard error, so curve-based limits are shown"
+ONE_WAY = "the source's interval may be its median plus or minus 1.96 standard errors; here that reading can't be made, as the curve allows no standard error"
 LIBERAL = "at 30 patients it covers about 85% instead of 95%, so the difference is judged with the centre's curve-based limits"
 # How the limits that are shown were made, and with which the difference is made: `centre_basis` of a comparison.
 EXACT, BY_ORDER, CURVE = "exact limits shown; the difference with Wilson's", "order statistics", "curve-based limits"
@@ -125,7 +127,7 @@ def survival_median(tte: TimeToEvent, words: str, expected: float, contrast: Con
     if contrast == "difference":
         row = survival_curve(tte).median(method="standard-error").iloc[0]
         if math.isnan(row["std_error"]):
-            notes += ((STANDARD_ERROR if form_stated else PERHAPS).format("here the curve allows no standard error, so curve-based limits are shown"),)
+            notes += (NO_ERROR if form_stated else ONE_WAY,)
         else:
             shown, basis = _median_limits(row), BY_ERROR
             notes += ((STANDARD_ERROR if form_stated else PERHAPS).format(LIBERAL),)

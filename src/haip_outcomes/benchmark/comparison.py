@@ -11,6 +11,7 @@ import pandas as pd
 from haip_outcomes.benchmark import verdicts
 from haip_outcomes.benchmark.centre import CentreNumber, NotComparableError
 from haip_outcomes.benchmark.estimands import answers
+from haip_outcomes.benchmark.given_figures import figures_given
 from haip_outcomes.benchmark.literature import Figures, published
 from haip_outcomes.benchmark.matching import Answers
 from haip_outcomes.benchmark.overlap import POSSIBLY, shared_patients
@@ -173,10 +174,14 @@ class Comparison:
         named = len(self.judged)
         if named:
             judging = f"{named} {'is' if named == 1 else 'are'} named in the plan and may be judged; the rest are listed without a verdict"
+        elif self.absent:
+            judging = f"none of the plan's named figures is among those looked at ({listed(self.absent)}), so none is judged"
         else:
             judging = "the plan names none ([benchmark] judge), so none is judged"
-        if self.absent:
+        if named and self.absent:
             judging += f" ({listed(self.absent)}, named too, {'is' if len(self.absent) == 1 else 'are'} not among those looked at)"
+        if not self.looked_at:
+            return ("No figure is given, so none is looked at and none is judged.",)
         head = f"{plural(self.looked_at, 'published figure')} looked at: {can} can be set beside this centre's results, {self.looked_at - can} can't; {judging}."
         caution = (self.caution,) if self.caution and any(one.answers for one in self.judged) else ()
         return (head, *(one.sentence for one in self.judged), *caution)
@@ -223,8 +228,8 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     interval is its median plus or minus 1.96 standard errors: their difference, the source's limits by its standard error and the
     centre's from its curve; the centre's standard-error limits, which cover less than they say, are only shown (`centre_basis` says which limits
     a row shows and which its difference is made with; the same for proportions: exact ones are shown, Wilson's compared). Where the source does not
-    say how its interval was made, and it is symmetric: both. A median not reached, or a ratio with an open end: the event-free
-    probability at the published median, against one half of the source's n.
+    say how its interval was made, and it is symmetric: both, if the centre's curve allows a standard error. A median not reached, or a ratio with
+    an open end: the event-free probability at the published median, against one half of the source's n.
 
     Verdicts
     --------
@@ -239,6 +244,7 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
 
     Raises
     ------
+    EndpointError : what is given is no list of figures.
     PlanError : the plan's judge, margin or overlap names no figure, endpoint or source, published or in its own file; that file is absent or
         wrong; more than six are to be judged.
 
@@ -249,7 +255,7 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     """
     require_cohort(cohort, "compare")
     asked = figures_of(cohort.plan) if figures is None else figures
-    chosen = tuple(asked)
+    chosen = figures_given(asked)
     known = asked if isinstance(asked, Figures) else published()
     everything = figures_named(cohort.plan, replace(known, figures=chosen))
     check_names(cohort.plan, everything, chosen, known)

@@ -14,6 +14,7 @@ import numpy as np
 
 from haip_outcomes.benchmark.centre import (
     AT_RISK,
+    CURVE,
     CentreNumber,
     NotComparableError,
     at_horizon,
@@ -293,6 +294,9 @@ def _times(part: Cohort, group: str, figure: PublishedFigure) -> Answers:
     return Answers(fields, tuple(numbers), group, unanswered=tuple(notes))
 
 
+_FORMS: tuple[tuple[str, Contrast], ...] = (("curve-based limits", "ratio"), ("standard-error limits", "difference"))
+
+
 def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[CentreNumber]:
     tte, cause = convention.tte, convention.cause
     if figure.statistic == "median":
@@ -305,10 +309,12 @@ def _numbers(convention: Convention, figure: PublishedFigure) -> Iterator[Centre
             if not _form_open(figure):
                 yield survival_median(tte, convention.words, expected, contrast)
                 return
-            forms: tuple[tuple[str, Contrast], ...] = (("curve-based limits", "ratio"), ("standard-error limits", "difference"))
-            for method, how in forms:
-                words = ", ".join(filter(None, [method, convention.words]))
-                yield survival_median(tte, words, expected, how, form_stated=False)
+            by_curve, by_error = (survival_median(tte, ", ".join(filter(None, [method, convention.words])), expected, how, form_stated=False)
+                                  for method, how in _FORMS)  # fmt: skip
+            if by_error.basis == CURVE:  # no standard error: the second reading would be the first under another name
+                yield replace(by_curve, notes=by_error.notes)
+            else:
+                yield from (by_curve, by_error)
         return
     horizon = figure.horizon or np.nan
     if not enough_followed(tte, horizon):

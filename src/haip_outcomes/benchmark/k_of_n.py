@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import Any, Literal
 
 from scipy.optimize import brentq
 from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from haip_outcomes.benchmark.curves.given_numbers import number_of, shown
 from haip_outcomes.errors import EndpointError, did_you_mean
 
 IntervalMethod = Literal["wilson", "exact", "mid-p"]
@@ -31,14 +31,15 @@ def proportion_interval(k: int, n: int, *, method: IntervalMethod = "wilson", co
 
     Raises
     ------
-    EndpointError : k or n is no count, or there is no such method.
+    EndpointError : k or n is no count, conf_level no share between 0 and 1, or there is no such method.
 
     >>> [tuple(round(x, 4) for x in proportion_interval(14, 60, method=how)) for how in ("wilson", "exact", "mid-p")]
     [(0.1444, 0.3544), (0.1338, 0.3604), (0.1394, 0.3525)]
     """
-    _checked(k, n, conf_level)
-    if method not in ("wilson", "exact", "mid-p"):
-        raise EndpointError(f'There is no interval "{method}" of a proportion. {did_you_mean(method, ("wilson", "exact", "mid-p"))}')
+    k, n = _counts(k, n)
+    conf_level = _level(conf_level)
+    if not isinstance(method, str) or method not in ("wilson", "exact", "mid-p"):
+        raise EndpointError(f'There is no interval "{method}" of a proportion. {did_you_mean(str(method), ("wilson", "exact", "mid-p"))}')
     alpha = 1 - conf_level
     if method == "mid-p":
         low = 0.0 if k == 0 else brentq(lambda p: binom.sf(k, n, p) + binom.pmf(k, n, p) / 2 - alpha / 2, 0, 1, xtol=1e-15, rtol=1e-14)
@@ -57,8 +58,9 @@ def proportion_difference(k: int, n: int, k0: int, n0: int, *, conf_level: float
     >>> tuple(round(x, 4) for x in proportion_difference(14, 60, 120, 544))
     (0.0127, -0.0835, 0.1381)
     """
-    _checked(k, n, conf_level)
-    _checked(k0, n0, conf_level)
+    k, n = _counts(k, n)
+    k0, n0 = _counts(k0, n0)
+    conf_level = _level(conf_level)
     low, high = confint_proportions_2indep(k, n, k0, n0, compare="diff", method="newcomb", alpha=1 - conf_level)
     return k / n - k0 / n0, float(low), float(high)
 
@@ -72,20 +74,29 @@ def proportion_test(k: int, n: int, known: float, *, method: TestMethod = "mid-p
     >>> [round(proportion_test(2, 20, 0.22, method=how), 4) for how in ("mid-p", "doubled", "minimum-likelihood")]
     [0.1973, 0.3023, 0.2813]
     """
-    _checked(k, n, 0.95)
-    if not 0 <= known <= 1:
-        raise EndpointError(f"A known share is a probability between 0 and 1, and this is {known:g}; 22% is written 0.22.")
-    if method not in ("mid-p", "doubled", "minimum-likelihood"):
-        raise EndpointError(f'There is no test "{method}" of a proportion. {did_you_mean(method, ("mid-p", "doubled", "minimum-likelihood"))}')
-    each = binom.pmf(range(n + 1), n, known)
+    k, n = _counts(k, n)
+    share = number_of(known)
+    if share is None or not 0 <= share <= 1:
+        raise EndpointError(f"A known share is a probability between 0 and 1, and this is {shown(known)}; 22% is written 0.22.")
+    if not isinstance(method, str) or method not in ("mid-p", "doubled", "minimum-likelihood"):
+        raise EndpointError(f'There is no test "{method}" of a proportion. {did_you_mean(str(method), ("mid-p", "doubled", "minimum-likelihood"))}')
+    each = binom.pmf(range(n + 1), n, share)
     if method == "minimum-likelihood":
         return float(min(1.0, each[each <= each[k] * (1 + 1e-7)].sum()))
     half = each[k] / 2 if method == "mid-p" else 0.0
     return float(min(1.0, 2 * min(each[: k + 1].sum() - half, each[k:].sum() - half)))
 
 
-def _checked(k: int, n: int, level: float) -> None:
-    if not (float(k).is_integer() and float(n).is_integer() and n >= 1 and 0 <= k <= n):
-        raise EndpointError(f"A proportion needs whole numbers k of n with 0 <= k <= n and n at least 1, and this is {k:g} of {n:g}.")
-    if not 0 < level < 1 or math.isnan(level):
-        raise EndpointError(f"conf_level is {level:g}; it lies between 0 and 1, for example 0.95.")
+def _counts(k: Any, n: Any) -> tuple[int, int]:
+    """k and n as whole numbers; true and false, text, lists and missing values are none."""
+    some, of = number_of(k), number_of(n)
+    if some is None or of is None or not (some.is_integer() and of.is_integer() and of >= 1 and 0 <= some <= of):
+        raise EndpointError(f"A proportion needs whole numbers k of n with 0 <= k <= n and n at least 1, and this is {shown(k)} of {shown(n)}.")
+    return int(some), int(of)
+
+
+def _level(conf_level: Any) -> float:
+    level = number_of(conf_level)
+    if level is None or not 0 < level < 1:
+        raise EndpointError(f"conf_level is {shown(conf_level)}; it lies between 0 and 1, for example 0.95.")
+    return level

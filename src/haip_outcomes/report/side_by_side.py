@@ -48,7 +48,8 @@ def _notes(comparison: Comparison, figures: Sequence[str], differences: bool, tw
     chosen = [one for one, _ in shown(comparison, figures)]
     notes = [_ABBREVIATIONS]
     if differences:
-        notes.append("Difference: this centre minus published, in percentage points, months or days; “ratio”: this centre over published.")
+        notes.append("Difference: this centre minus published, in percentage points, months or days; “ratio”: this centre over published; “at the published median”: of the share "
+                     "free of the event then, where one of the medians has no upper limit.")
     if any(_word(one) == "-" for one in chosen):
         notes.append(_UNNAMED)
     notes += [f"{one.short}, {one.verdict}: {one.reason}." for one in chosen if one.verdict == SAME_PATIENTS]

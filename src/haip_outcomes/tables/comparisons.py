@@ -54,12 +54,16 @@ def comparison_table(comparison: Comparison, figures: Sequence[str] | None = Non
         header=("Figure", "Source", "This centre (95% CI)", "Published", "Difference (95% CI)", "Verdict"),
         rows=tuple(rows), indents=tuple(indents), text_columns=(1, 3, 5),
         footnotes=("CI: confidence interval. NR: not reached. Published: as printed. Difference: this centre minus published, in percentage "
-                   "points, months or days; “ratio”: this centre over published.", comparison.method),
+                   "points, months or days; “ratio”: this centre over published; “at the published median”: the event-free share here at that "
+                   "time minus one half, where a median or its upper limit is not reached.", comparison.method),
     )  # fmt: skip
 
 
 def shown(comparison: Comparison, figures: Sequence[str] | None) -> Iterator[tuple[Compared, Sequence[Row]]]:
-    """The figures asked for (by default all that have a number of the centre), each with its rows of `tidy()`."""
+    """The figures asked for (by default all that have a number of the centre), each with its rows of `tidy()`.
+
+    A row also has `at_median`: the difference at the published median with its limits, where that was judged; else None.
+    """
     tidy = comparison.tidy()
     by_id = {one.figure.id: one for one in comparison.compared}
     for name in figures or ():
@@ -70,7 +74,8 @@ def shown(comparison: Comparison, figures: Sequence[str] | None) -> Iterator[tup
     for name in figures if figures is not None else by_id:
         one = by_id[name]
         if one.answers is not None:
-            yield one, tidy[tidy["figure"] == name].to_dict("records")
+            rows = tidy[tidy["figure"] == name].to_dict("records")
+            yield one, [row | {"at_median": found.at_median} for row, found in zip(rows, one.judged, strict=False)]
         elif figures is not None:
             raise HaipError(f"\"{name}\" can't be shown beside the centre's number: {one.reason}.")
 
@@ -118,7 +123,13 @@ def value_text(row: Row, side: str = "centre", *, unit: bool = True) -> str:
 
 
 def difference_text(row: Row) -> str:
-    """The difference as printed: "-31 (-47, -11)", "ratio 0.69 (0.00, 1.33)"; "-" without an interval."""
+    """The difference that was judged, as printed: "-31 (-47, -11)", "ratio 0.69 (0.36, 1.33)"; "-" without an interval.
+
+    Medians that were judged at the published one have the difference there: their ratio's limit is one that was not reached. A
+    report for outside only says so: how many are free of the event at a time of the source's choosing may rest on a small count.
+    """
+    if row.get("at_median") is not None:
+        return f"{'' if row.get('rounded') else _points(*row['at_median'])}at the published median"
     value, low, high = (float(row[key]) for key in ("difference", "difference_low", "difference_high"))
     if math.isnan(value) or math.isnan(low):
         return "-"
@@ -129,3 +140,8 @@ def difference_text(row: Row) -> str:
     if row["unit"] == "days":
         return days_apart(value, low, high)
     return interval(value, low, high, 0 if row.get("rounded") else 1)
+
+
+def _points(difference: float, low: float, high: float) -> str:
+    limits = f"{number(100 * low, 0)}, {number(100 * high, 0)}"
+    return f"{number(100 * difference, 0)} points ({limits}) "

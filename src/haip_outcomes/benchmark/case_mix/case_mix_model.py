@@ -311,7 +311,7 @@ def _content_of(model: ReferenceModel) -> ModelContent:
     steps = model.baseline
     return ModelContent.model_validate({
         **{name: getattr(model, name) for name in _PLAIN}, "method": model.words, "horizon": model.horizon if np.isfinite(model.horizon) else None,
-        "variables": variables_of(model.coding.coding, model.ranges), "terms": {term: list(parts) for term, parts in model.coding.variables.items()},
+        "variables": variables_of(model.coding.coding, model.ranges, model.coding.columns, model.means.tolist()), "terms": {term: list(parts) for term, parts in model.coding.variables.items()},
         "columns": [list(pair) for pair in model.coding.columns], "coefficients": model.coefficients.tolist(),
         "covariance": model.covariance.tolist(), "means": model.means.tolist(),
         "baseline": None if steps is None else {"form": steps.form, "time": steps.time.tolist(), "hazard": steps.hazard.tolist(),

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from haip_outcomes.benchmark.case_mix.plain_numbers import LARGEST, plain_numbers
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import listed, plural
 
@@ -82,9 +83,13 @@ def _wrong(events: float, size: float, kind: str) -> list[str]:
     said = []
     if not np.isfinite(events) or events < 0 or events != round(events):
         said.append(f"{events:g} events are not a whole number of 0 or more")
+    elif events > LARGEST:
+        said.append(f"{events:g} events are more than {LARGEST:,}")
     if not np.isfinite(size) or size <= 0:
         what = "patients" if kind == "proportion" else "expected events"
         said.append(f"{size:g} {what} are not a number above 0")
+    elif size > LARGEST:
+        said.append(f"{size:g} {'patients' if kind == 'proportion' else 'expected events'} are more than {LARGEST:,}")
     elif kind == "proportion":
         if size != round(size):
             said.append(f"{size:g} patients are not a whole number")
@@ -124,9 +129,9 @@ def _names(given: Any, verb: str) -> tuple[str, ...]:
 
 def _numbers(values: Any, what: str, verb: str) -> np.ndarray:
     try:
-        found = np.atleast_1d(np.asarray(values, dtype=float))
+        found = np.atleast_1d(plain_numbers(values))
     except (TypeError, ValueError):
-        raise EndpointError(f"{verb}: {what} must be numbers, one a centre.") from None
+        raise EndpointError(f"{verb}: {what} must be numbers, one a centre (no text, dates or lengths of time).") from None
     if found.ndim != 1:
         raise EndpointError(f"{verb}: {what} must be one number a centre; its shape is {found.shape}.")
     return found

@@ -19,6 +19,7 @@ from haip_outcomes.benchmark.case_mix.centre_counts import (
     one_each,
 )
 from haip_outcomes.benchmark.case_mix.count_limits import Counted
+from haip_outcomes.benchmark.case_mix.plain_numbers import LARGEST, plain_numbers
 from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import listed, number, percent, plural
 from haip_outcomes.survival.intervals import critical_value, level_in_words
@@ -64,11 +65,13 @@ class Funnel:
         funnel is adjusted for over-dispersion. The uncertainty of the expectation is a centre's own, so it is in `tidy()`, not here.
         """
         try:
-            size = np.atleast_1d(np.asarray(sizes, dtype=float))
+            size = np.atleast_1d(plain_numbers(sizes))
         except (TypeError, ValueError):
             raise EndpointError(f"limits takes sizes above 0: numbers of patients, or of expected events; got {sizes!r}.") from None
         if size.ndim != 1 or not np.isfinite(size).all() or (size <= 0).any():
             raise EndpointError("limits takes sizes above 0: numbers of patients, or of expected events.")
+        if (size > LARGEST).any():
+            raise EndpointError(f"limits takes sizes up to {LARGEST:,}; got {size.max():g}.")
         if self.kind == "proportion" and (size != np.round(size)).any():
             raise EndpointError("Limits of proportions exist for whole numbers of patients; round the sizes.")
         found = [self._limits(level, size, None) for level in self.levels]

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from haip_outcomes.benchmark.case_mix.baseline_steps import FEWEST, BaselineSteps
 from haip_outcomes.errors import PlanError
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.registry.planning.parts import Unit
 from haip_outcomes.survival.covariates.coding import Coder, Curve, Levels, Numbers
 
 FORMAT = "haip_outcomes reference model"
@@ -23,6 +24,7 @@ VERSION = 1
 MOST = 1_000_000_000  # patients
 BEYOND_ERROR = 1e5  # standard errors: no cohort is large enough for a coefficient so sure
 BEYOND_VARIANCE = 1e30
+BEYOND_CHANCE = 10.0  # standard errors by which an effect must lie beyond what so many patients can show
 BEYOND_EFFECT = 50.0  # a log ratio within the range of a variable: e^50, as good as never against always
 
 
@@ -39,6 +41,7 @@ class Variable(_Part):
     reference: str = ""
     others: tuple[str, ...] = ()
     range: tuple[FiniteFloat, FiniteFloat] | None = None
+    skewed: bool = False  # so few patients lie so far out that the mean is beyond the range, which leaves out four at either end
 
 
 class Baseline(_Part):
@@ -144,8 +147,10 @@ def read_model(path: Path) -> ModelContent:
     raise PlanError("\n".join([f'{plural(len(said), "problem")} in the reference model "{path.name}":', *(f"  {line}" for line in said)]))
 
 
-def variables_of(coding: Sequence[Coder], ranges: Mapping[str, tuple[float, float]]) -> list[dict[str, Any]]:
+def variables_of(coding: Sequence[Coder], ranges: Mapping[str, tuple[float, float]], columns: Sequence[tuple[str, str | None]],
+                 means: Sequence[float]) -> list[dict[str, Any]]:  # fmt: skip
     """The coding of a design as a file holds it."""
+    middles = {term: mean for (term, level), mean in zip(columns, means, strict=True) if level in (None, "linear")}
     found: list[dict[str, Any]] = []
     for coder in coding:
         one: dict[str, Any] = {"name": coder.name, "range": ranges.get(coder.name)}
@@ -153,6 +158,7 @@ def variables_of(coding: Sequence[Coder], ranges: Mapping[str, tuple[float, floa
             one |= {"kind": "levels", "reference": coder.reference, "others": coder.others}
         else:
             one |= {"kind": "spline", "knots": coder.knots} if isinstance(coder, Curve) else {"kind": "number"}
+            one["skewed"] = _outside(middles.get(coder.name), ranges.get(coder.name))
         found.append(one)
     return found
 
@@ -168,6 +174,14 @@ def baseline_of(content: ModelContent) -> BaselineSteps | None:
         return None
     b = content.baseline
     return BaselineSteps(np.array(b.time), np.array(b.hazard), np.array(b.variance), np.array(b.drift).reshape(len(b.time), len(content.columns)), b.form)
+
+
+def _outside(mean: float | None, reach: tuple[float, float] | None) -> bool:
+    """Whether a mean lies beyond a range, rounding apart."""
+    if mean is None or reach is None:
+        return False
+    slack = 1e-9 * max(abs(reach[0]), abs(reach[1]))
+    return not reach[0] - slack <= mean <= reach[1] + slack
 
 
 def _coder(one: Variable) -> Coder:
@@ -242,6 +256,8 @@ def _sizes_wrong(content: ModelContent) -> list[str]:
         for what, found, wanted in (("columns", len(content.columns), p), ("means", len(content.means), p), ("coefficients", len(content.coefficients), q)):
             if found != wanted:
                 wrong.append(f"{what}: {found} where the terms have {wanted}")
+        if len(content.means) == p:
+            wrong += _means_wrong(content, columns)
         if len(content.columns) == p:
             wrong += [f"columns: number {j + 1} is {_column(given)}, and by the terms and levels it is {_column(wanted)}"
                       for j, (given, wanted) in enumerate(zip(content.columns, columns, strict=True)) if tuple(given) != wanted]  # fmt: skip
@@ -260,6 +276,22 @@ def _column(pair: Sequence[str | None]) -> str:
     return f'"{pair[0]}"' + ("" if pair[1] is None else f' "{pair[1]}"')
 
 
+def _means_wrong(content: ModelContent, columns: Sequence[tuple[str, str | None]]) -> list[str]:
+    """Means that patients with these levels and ranges can't have: that of a level is a share, that of a number lies within its range."""
+    wrong = []
+    own = {one.name: one for one in content.variables}
+    for j, ((term, level), mean) in enumerate(zip(columns, content.means, strict=True)):
+        parts = [own[part] for part in content.terms[term]]
+        if all(one.kind == "levels" for one in parts):
+            if not 0 <= mean <= 1:
+                wrong.append(f"means: number {j + 1} is {mean:g} for {_column((term, level))}, and the share of patients with a level lies between 0 and 1")
+        elif len(parts) == 1 and level in (None, "linear") and parts[0].range is not None and _outside(mean, parts[0].range) != parts[0].skewed:
+            where = "inside" if parts[0].skewed else "outside"
+            said = ", which a skewed variable's is not" if parts[0].skewed else ""
+            wrong.append(f'means: number {j + 1} is {mean:g} for "{term}", {where} its range of {parts[0].range[0]:g} to {parts[0].range[1]:g}{said}')
+    return wrong
+
+
 def _effects_wrong(content: ModelContent, columns: Sequence[tuple[str, str | None]], errors: np.ndarray) -> list[str]:
     """Coefficients that no cohort can have given: many times surer than any, or never against always within the range of a variable."""
     names = [*(["the intercept"] if content.kind == "probability" else []), *(_column(pair) for pair in columns)]
@@ -269,12 +301,14 @@ def _effects_wrong(content: ModelContent, columns: Sequence[tuple[str, str | Non
         return wrong
     own = {one.name: one for one in content.variables}
     mixed = {part for parts in content.terms.values() if len(parts) > 1 for part in parts}  # there an effect is not one coefficient's
-    for (term, level), name, value in zip(columns, names[-len(columns) :] if columns else (), content.coefficients[len(names) - len(columns) :], strict=True):
+    most = 2 * np.log(content.n + 1)  # of a level: nobody of one half and everybody of the other, with Firth's penalty
+    first = len(names) - len(columns)
+    for (term, level), name, value, error in zip(columns, names[first:], content.coefficients[first:], errors[first:], strict=True):
         one = own.get(term)
         if one is None or term in mixed or one.kind == "spline":
             continue
         reach = 1.0 if level is not None else one.range[1] - one.range[0] if one.range is not None else 0.0
-        if abs(value) * reach > BEYOND_EFFECT:
+        if abs(value) * reach > BEYOND_EFFECT or (level is not None and abs(value) - BEYOND_CHANCE * error > most):
             wrong.append(f"coefficients: {value:g} for {name} makes it as good as certain who has the event: no cohort gives that")
     return wrong
 
@@ -284,7 +318,7 @@ def _baseline_wrong(content: ModelContent) -> list[str]:
     if (b is None) != (content.kind == "probability"):
         return ["baseline: a hazard has one, a probability none"]
     if b is None:
-        return []
+        return [f'unit: "{content.unit}", and a probability has none'] if content.unit else []
     wrong = []
     k, p = len(b.time), len(content.columns)
     for what, values in (("hazard", b.hazard), ("variance", b.variance), ("drift", b.drift)):
@@ -297,6 +331,8 @@ def _baseline_wrong(content: ModelContent) -> list[str]:
     for what, values in (("hazard", b.hazard), ("variance", b.variance)):
         if values and (values[0] < 0 or (np.diff(values) < 0).any()):
             wrong.append(f"baseline.{what}: it is cumulative and can't fall")
+    if content.unit and content.unit not in get_args(Unit):
+        wrong.append(f'unit: "{content.unit}", and times are in {listed(get_args(Unit), "or")}')
     if not content.unit or content.horizon is None or (k and content.horizon < b.time[-1]):
         wrong.append("horizon: times need a unit and a horizon at or after the last step")
     return wrong

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from haip_outcomes.benchmark.case_mix.plain_numbers import plain_numbers
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import plural
 
@@ -14,6 +15,9 @@ from haip_outcomes.formatting import plural
 def outcomes(values: Any) -> np.ndarray:
     """0 and 1 (or False and True), one a case in the order of treatment."""
     y = numbers(values, "outcome")
+    if y.ndim == 0:
+        raise EndpointError("outcome must hold a 0 or 1 for each case, in the order of treatment, such as [0, 0, 1]; it is "
+                            f"{'not given (None)' if values is None else 'a single number'}.")  # fmt: skip
     if not len(y):
         raise EndpointError("outcome holds no cases.")
     refuse(~np.isfinite(y), "outcome is missing", "Leave these cases out of both outcome and expected, with a reason, before charting.")
@@ -50,9 +54,9 @@ def numbers(values: Any, name: str) -> np.ndarray:
     try:
         if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
             raise TypeError
-        found = values.to_numpy(dtype=float, na_value=np.nan) if isinstance(values, pd.Series) else np.asarray(values, dtype=float)
+        found = plain_numbers(values)
     except (TypeError, ValueError):
-        raise EndpointError(f"{name} must hold numbers; it holds text or something else. Of a category make 0 and 1 first, as "
+        raise EndpointError(f"{name} must hold numbers; it holds text, dates or something else. Of a category make 0 and 1 first, as "
                             '(cohort["complication"] == "Yes").') from None  # fmt: skip
     if found.ndim > 1:
         raise EndpointError(f"{name} must be one column, a value a case; its shape is {found.shape}.")

@@ -20,8 +20,14 @@ def generator(rng: Any, why: str) -> np.random.Generator:
     raise EndpointError(f"rng must be a seed (a whole number, as rng=1) or numpy's Generator, so that the result can be had again; got {rng!r}.")
 
 
-def whole_number(value: Any, name: str, least: int) -> int:
-    """The value as a whole number of at least so much."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or value != np.floor(value) or value < least:
+MOST_CHARTS = 10_000_000  # simulated
+MOST_CASES = 100_000
+
+
+def whole_number(value: Any, name: str, least: int, most: int = MOST_CHARTS) -> int:
+    """The value as a whole number within these bounds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not least <= value or (value <= most and value != int(value)):
         raise EndpointError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    if value > most:
+        raise EndpointError(f"{name} must be a whole number of at most {most:,}, and the one given is larger.")
     return int(value)

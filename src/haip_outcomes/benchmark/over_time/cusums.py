@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.benchmark.over_time.case_rows import checked_risks, numbers, outcomes, risks
-from haip_outcomes.benchmark.over_time.chances import generator, whole_number
+from haip_outcomes.benchmark.over_time.chances import MOST_CASES, generator, whole_number
 from haip_outcomes.benchmark.over_time.control_chart import Cusum
 from haip_outcomes.benchmark.over_time.control_limits import (
     TIE,
@@ -132,7 +132,7 @@ def _planned(planned: int | Sequence[float] | None, p: np.ndarray) -> _Planned:
     if planned is None:
         return _Planned(p, len(p))
     if np.ndim(planned) == 0:
-        n = whole_number(planned, "planned", 1)
+        n = whole_number(planned, "planned", 1, MOST_CASES)
         if n < len(p):
             raise EndpointError(f"The limit is to hold for {n} planned cases, and there are already {len(p)}: plan at least as many.")
         return _Planned(p, n)

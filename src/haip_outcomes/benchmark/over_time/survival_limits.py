@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from haip_outcomes.benchmark.over_time.chances import generator, whole_number
+from haip_outcomes.benchmark.over_time.chances import MOST_CASES, generator, whole_number
 from haip_outcomes.benchmark.over_time.control_limits import (
     Limit,
     checked_false_alarm,
@@ -117,7 +117,7 @@ def survival_cusum_limit(
     >>> 4.8 < found.value < 5.2
     True
     """
-    n = whole_number(n, "n", 1)
+    n = whole_number(n, "n", 1, MOST_CASES)
     for name, value in (("accrual", accrual), ("until", until)):
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < math.inf:
             raise EndpointError(f"{name} must be a length of time above 0, in {unit}; got {value!r}.")

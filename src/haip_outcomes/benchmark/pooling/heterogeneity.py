@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm, t
 
+from haip_outcomes.benchmark.case_mix.plain_numbers import plain_numbers
 from haip_outcomes.benchmark.pooling.between_studies import (
     paule_mandel,
     restricted_maximum_likelihood,
@@ -20,6 +21,7 @@ from haip_outcomes.errors import EndpointError
 from haip_outcomes.formatting import plural
 from haip_outcomes.survival.results import frame_of, shown_as_html
 
+MOST_ERROR = 1e100  # of a new centre: its square is still a number
 Adjustment = Literal["modified", "plain", "none"]
 _ESTIMATORS = {"REML": restricted_maximum_likelihood, "PM": paule_mandel}
 _NAMES = {"none": "normal", "plain": "Hartung-Knapp", "modified": "modified Hartung-Knapp"}
@@ -74,10 +76,10 @@ class RandomEffects:
         10.1002/sim.7140). Limits are missing with fewer than 3 studies on k - 2. The degrees of freedom of the two articles are
         second-hand (methods notes, section 17).
         """
-        new = 0.0 if std_error_new is None else float(std_error_new)
-        if not (math.isfinite(new) and new >= 0):
+        new = 0.0 if std_error_new is None else std_error_new
+        if isinstance(new, bool) or not isinstance(new, (int, float, np.number)) or not 0 <= new <= MOST_ERROR:
             raise EndpointError("std_error_new is the standard error of a new centre's result on the studies' scale, 0 or more, "
-                                f"not {std_error_new}.")  # fmt: skip
+                                f"not {std_error_new!r}.")  # fmt: skip
         rows = [("modified Hartung-Knapp", self.std_error_mhk, self.k - 2), ("Higgins", self.std_error, self.k - 2),
                 ("Hartung-Knapp", self.std_error_hk, self.k - 2), ("Hartung-Knapp (metafor)", self.std_error_hk, self.k - 1)]  # fmt: skip
         spread = [math.sqrt(self.tau2 + error**2 + new**2) for _, error, _ in rows]
@@ -163,10 +165,9 @@ def random_effects(
         raise EndpointError("Pooling needs at least two studies.")
     if (error <= 0).any():
         raise EndpointError(f"A standard error is above 0; study {int(np.argmax(error <= 0)) + 1} has {error[np.argmax(error <= 0)]:g}.")
-    if tau2 not in _ESTIMATORS:
-        raise EndpointError(f'tau2 is estimated by "REML" or "PM", not "{tau2}".')
-    if not 0 < conf_level < 1:
-        raise EndpointError(f"conf_level lies between 0 and 1 (0.95 for 95%), not {conf_level:g}.")
+    if not isinstance(tau2, str) or tau2 not in _ESTIMATORS:
+        raise EndpointError(f'tau2 is estimated by "REML" or "PM", not {_quoted(tau2)}.')
+    checked_level(conf_level)
     form, variance, k = _form(knapp_hartung), error**2, len(effect)
     between = _ESTIMATORS[tau2](effect, variance)
     weight, mean, q_between = weighted(effect, variance, between)
@@ -185,6 +186,16 @@ def random_effects(
                          method)  # fmt: skip
 
 
+def checked_level(conf_level: Any) -> None:
+    """Refuse what is no share between 0 and 1."""
+    if isinstance(conf_level, bool) or not isinstance(conf_level, (int, float, np.number)) or not 0 < conf_level < 1:
+        raise EndpointError(f"conf_level lies between 0 and 1 (0.95 for 95%), not {conf_level!r}.")
+
+
+def _quoted(given: Any) -> str:
+    return f'"{given}"' if isinstance(given, str) else repr(given)
+
+
 def _quantile(tail: float, df: int) -> float:
     """The upper quantile of Student's t; missing without degrees of freedom."""
     return float(t.isf(tail, df)) if df >= 1 else math.nan
@@ -192,14 +203,14 @@ def _quantile(tail: float, df: int) -> float:
 
 def _form(knapp_hartung: bool | str) -> Adjustment:
     forms: dict[Any, Adjustment] = {True: "plain", False: "none", "plain": "plain", "none": "none", "modified": "modified"}
-    if knapp_hartung not in forms:
-        raise EndpointError(f'knapp_hartung is "modified", "plain" or "none", not "{knapp_hartung}".')
+    if not isinstance(knapp_hartung, (bool, str)) or knapp_hartung not in forms:
+        raise EndpointError(f'knapp_hartung is "modified", "plain" or "none", not {_quoted(knapp_hartung)}.')
     return forms[knapp_hartung]
 
 
 def _array(name: str, values: Any) -> np.ndarray:
     try:
-        array = np.asarray(values, dtype=float)
+        array = plain_numbers(values)
     except (TypeError, ValueError):
         raise EndpointError(f"{name} holds numbers, one for each study.") from None
     if array.ndim != 1:

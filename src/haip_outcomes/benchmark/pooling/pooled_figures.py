@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from haip_outcomes.benchmark.case_mix.plain_numbers import LARGEST
 from haip_outcomes.benchmark.literature import Figures, published
 from haip_outcomes.benchmark.pooling.cells import FIELDS, LEAST, Cell, cells_of, differing
 from haip_outcomes.benchmark.pooling.counting import count_quantiles
-from haip_outcomes.benchmark.pooling.heterogeneity import RandomEffects, random_effects
+from haip_outcomes.benchmark.pooling.heterogeneity import RandomEffects, checked_level, random_effects
 from haip_outcomes.benchmark.pooling.scales import CLL, LOGIT, Scale, scale_of
 from haip_outcomes.benchmark.published_figure import z_of
 from haip_outcomes.errors import EndpointError
@@ -215,8 +217,7 @@ def pooled(figures: Figures, *, n_new: int | None = None, conf_level: float = 0.
     """
     figures = _checked(figures)
     size = _size(n_new)
-    if not 0 < conf_level < 1:
-        raise EndpointError(f"conf_level lies between 0 and 1 (0.95 for 95%), not {conf_level:g}.")
+    checked_level(conf_level)
     if not len(figures):
         raise EndpointError("0 sources, too few to pool: there are no figures.")
     cells = cells_of(figures)
@@ -280,8 +281,10 @@ def _checked(figures: Any) -> Figures:
 def _size(n: int | None) -> int | None:
     if n is None:
         return None
-    if isinstance(n, bool) or n != int(n) or n < 1:
-        raise EndpointError(f"The number of patients of a new centre is a whole number of at least 1, not {n}.")
+    if isinstance(n, bool) or not isinstance(n, (int, float, np.number)) or not n >= 1 or (n <= LARGEST and n != int(n)):
+        raise EndpointError(f"The number of patients of a new centre is a whole number of at least 1, not {n!r}.")
+    if n > LARGEST:
+        raise EndpointError(f"The number of patients of a new centre is at most {LARGEST:,}, and the one given is larger.")
     return int(n)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from haip_outcomes.benchmark.centre import CentreNumber, at_risk
 from haip_outcomes.benchmark.comparison import Compared, number_words
+from haip_outcomes.benchmark.estimands import answers
 from haip_outcomes.benchmark.precision.accruing import Accrual, accrual, patients_of
 from haip_outcomes.benchmark.precision.growing import grown, shown_with_power
 from haip_outcomes.benchmark.precision.sample_size import smallest
@@ -106,7 +107,8 @@ def patients_needed(cohort: Cohort, compared: Compared) -> PatientsNeeded:
 
     Raises
     ------
-    EndpointError : the figure is not comparable, or is of the same patients: nothing to plan; the cohort lacks the figure's setting.
+    EndpointError : the figure is not comparable, or is of the same patients: nothing to plan; the cohort lacks the figure's setting,
+        or is not the one that was compared.
 
     Source: derived here, from methods notes, sections 2 to 4 and 14; checked on copies of the patients and by resampling them. No R function.
 
@@ -123,7 +125,11 @@ def patients_needed(cohort: Cohort, compared: Compared) -> PatientsNeeded:
         raise EndpointError(f"{compared.figure.id}: {compared.verdict}: {compared.reason}. No number of patients changes that.")
     figure, theirs = compared.figure, published_side(compared.figure)
     numbers, now = compared.answers.numbers, compared.judged
-    rate = accrual(patients_of(cohort, compared.answers.group), figure)
+    part = patients_of(cohort, compared.answers.group)
+    if not _the_one_compared(cohort, compared):
+        raise EndpointError(f"{figure.id}: these {compared.answers.group} patients are not those of the comparison, which had {_counted(numbers)}: "
+                            "give the cohort that was compared.")  # fmt: skip
+    rate = accrual(part, figure)
     margin = cohort.plan.benchmark.margin.get(figure.id, cohort.plan.benchmark.margin.get(figure.endpoint))
     margin = None if margin is None else margin * figure.scale
     asked: dict[str, Callable[[CentreNumber, Judged], _Need]] = {
@@ -146,6 +152,24 @@ def patients_needed(cohort: Cohort, compared: Compared) -> PatientsNeeded:
     method = ("Patients as the present ones, followed as these are; the published value and its uncertainty as printed; verdicts by the rules of compare. "
               + (f"Accrual: {rate.words} by {rate.since.casefold()}." if rate else "The plan has no dates to take an accrual from."))  # fmt: skip
     return PatientsNeeded(frame, _said(compared, theirs, together, rate, margin), method, rate)
+
+
+def _the_one_compared(cohort: Cohort, compared: Compared) -> bool:
+    """Whether the cohort answers the figure as it did when it was compared: as many patients and events, the same numbers."""
+    assert compared.answers is not None
+    try:
+        here = answers(cohort, compared.figure)
+    except EndpointError:
+        return False
+    return here.group == compared.answers.group and _signed(here.numbers) == _signed(compared.answers.numbers)
+
+
+def _signed(numbers: tuple[CentreNumber, ...]) -> list[tuple[str, int, int, str]]:
+    return [(one.convention, one.n, one.n_event, f"{one.side.estimate:.9g}") for one in numbers]
+
+
+def _counted(numbers: tuple[CentreNumber, ...]) -> str:
+    return listed(list(dict.fromkeys(f"{plural(one.n, 'patient')} and {plural(one.n_event, 'event')}" for one in numbers)), "or")
 
 
 def needed_sentence(cohort: Cohort, compared: Compared) -> str:

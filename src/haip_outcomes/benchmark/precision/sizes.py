@@ -173,8 +173,8 @@ def patients_for_median(
     Parameters
     ----------
     ratio : upper limit over median, or the ratio of two medians that shall be told apart; below 1 it is turned round.
-    median, accrual, follow_up : the median that is expected, and how patients are recruited, in one unit; as they stand, nobody is censored (the
-        median then does not matter). `accrual` and `follow_up` need the median, and `accrual` needs `follow_up`.
+    median, accrual, follow_up : the median that is expected, and how patients are recruited, in one unit; as they stand, nobody is censored and the
+        median does not matter. `accrual` and `follow_up` need the median, `median` and `accrual` need `follow_up`.
     variance_published : the variance of the other median's logarithm (0: known). power : the chance (one half: just).
 
     Formulas
@@ -184,7 +184,8 @@ def patients_for_median(
 
     Raises
     ------
-    EndpointError : a ratio of 1 or not above 0, a median that nobody would be followed to, `accrual` or `follow_up` without a median to follow them to.
+    EndpointError : a ratio of 1 or not above 0, a median that nobody would be followed to, `accrual` or `follow_up` without a median to follow them to,
+        a median without `follow_up`.
 
     Source: methods notes, section 14 (derived there). In simulated small samples the upper factor of the curve's log-log limits is smaller than the
     formula's and the lower one larger: at n = 49, 1.41 and 1.57 instead of 1.5. No R function.
@@ -203,6 +204,10 @@ def patients_for_median(
     recruiting = _recruiting(accrual, follow_up)
     if median is None and math.isfinite(recruiting.follow_up):
         raise EndpointError("accrual and follow_up say who is still followed at the median, so they need it: give median=, in the same unit (36 for 36 months).")
+    if median is not None and math.isinf(recruiting.follow_up):
+        at_least("median", median, 0.0, above=True)
+        raise EndpointError(f"median={median:g} changes nothing when everybody is followed for as long as it takes: say follow_up= as well, how long the last patient "
+                            "is followed, or leave median out.")  # fmt: skip
     question = FactorOfMedian(r, at_least("median", 1.0 if median is None else median, 0.0, above=True), recruiting, level,
                               at_least("variance_published", variance_published, 0.0), power)  # fmt: skip
     asked = {"ratio": r, "variance_one": question.variance_one, "variance_published": question.variance_published, "power": power}
