@@ -159,6 +159,27 @@ def test_figures_of_ones_own_are_named_in_the_plan_and_judged(tmp_path):
     assert checked.exit_code == 0, checked.output
 
 
+def test_a_registered_curve_that_the_plan_names_is_tested(tmp_path):
+    (tmp_path / "demo.csv").write_bytes(Path(DEMO).read_bytes())
+    (tmp_path / "points.csv").write_text("time,survival\n0,1\n6,0.95\n12,0.85\n24,0.60\n36,0.40\n48,0.30\n")
+    (tmp_path / "risk.csv").write_text("time,n_risk\n0,60\n12,50\n24,34\n36,20\n")
+    made = run("curve", tmp_path / "points.csv", "--at-risk", tmp_path / "risk.csv", "--id", "own-os", "--source", "own2026", "--short", "Own 2026", "--citation",
+               "Own series 2026", "--setting", "unresectable", "--endpoint", "overall_survival", "--time-zero", "pump placement", "--time-zero-text",
+               "from pump placement", "--read-from", "Figure 2", "--into", tmp_path / "mine.toml")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    plan = Path("cohorts/demo_centre/plan.toml").read_text(encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(plan.replace("[benchmark]\n", '[benchmark]\nfigures = "mine.toml"\n').replace('"pak2018-conv",', '"own-os",'))
+    done = run("benchmark", tmp_path / "demo.csv", "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    results = pd.read_csv(tmp_path / "report" / "results.csv")
+    row = results[results["analysis"].fillna("").str.contains("own-os") & (results["quantity"] == "observed over expected")].iloc[0]
+    cohort = haip.read_cohort(tmp_path / "demo.csv", tmp_path / "plan.toml").setting("unresectable")
+    patients = haip.load_figures(tmp_path / "mine.toml").curve("own-os").patients()
+    test = haip.one_sample_logrank(cohort.endpoint("os"), haip.ReferenceCurve.from_patients(patients))
+    assert row["p_value"] == pytest.approx(test.p_value)
+    assert "not among those looked at" not in haip.compare(cohort).summary[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

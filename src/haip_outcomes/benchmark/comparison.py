@@ -268,7 +268,8 @@ def compare(cohort: Cohort, figures: Figures | Iterable[PublishedFigure] | None 
     compared.sort(key=lambda one: named.index(one.figure.id) if one.named else len(named))
     method = ("The centre's number by the figure's own estimand, time zero and method; both sides' uncertainty counts; differences by MOVER and "
               "Newcombe's method 10, verdicts from 95% and 99.8% intervals; no correction for the number of figures looked at.")  # fmt: skip
-    absent = tuple(name for name in named if name not in {figure.id for figure in chosen})
+    there = {figure.id for figure in chosen} | {curve.id for curve in (*known.curves, *everything.curves)}  # a curve's test is that of against_curves
+    absent = tuple(name for name in named if name not in there)
     return Comparison(tuple(compared), len(compared), method, absent, " ".join(cohort.plan.cohort.caution.split()))
 
 

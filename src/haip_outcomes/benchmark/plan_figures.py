@@ -37,7 +37,7 @@ def figures_named(plan: Plan, given: Figures) -> Figures:
 
 
 def _names(figures: Figures) -> Collection[str]:
-    return {*figures.ids, *figures.sources, *figures.overlap_groups}
+    return {*figures.ids, *figures.sources, *figures.overlap_groups, *(curve.id for curve in figures.curves)}
 
 
 def check_names(
@@ -49,7 +49,7 @@ def check_names(
     """
     everything = figures_of(plan) if everything is None else everything
     known = everything if known is None else known
-    ids = [*everything.ids, *(figure.id for figure in chosen)]
+    ids = [*everything.ids, *(figure.id for figure in chosen), *(curve.id for curve in (*everything.curves, *known.curves))]
     sources = [*everything.sources, *known.sources, *(figure.source for figure in chosen)]
     groups = [*everything.overlap_groups, *known.overlap_groups]
     benchmark, wrong = plan.benchmark, []

@@ -32,7 +32,7 @@ def curves(cohort: Cohort, comparison: Comparison, figures: Figures | None, chap
         return
     with chapter.attempt("this centre against published curves"):
         found = against_curves(cohort, figures)
-        named = {one.figure.id for one in comparison.judged}
+        named = set(cohort.plan.benchmark.judge)
         held = [one for one in found if one.readings]
         some = [one for one in held if one.kind != "median" or named & set(one.figures)]
         if some:
