@@ -12,6 +12,7 @@ import haip_outcomes as haip
 from haip_outcomes.cli import main
 from haip_outcomes.errors import PlanError
 from haip_outcomes.registry.plan import make_plan
+from haip_outcomes.report.one_after_another import UNSURE
 
 DEMO = "cohorts/demo_centre/demo.csv"
 
@@ -200,3 +201,10 @@ def test_a_plan_without_a_file_cannot_name_files():
     plan = make_plan({**demo.plan.model_dump(exclude_unset=True, exclude={"derived"}), "benchmark": {"figures": "mine.toml"}})
     with pytest.raises(PlanError, match="made without a file"):
         haip.build_report(replace(demo, plan=plan))
+
+
+def test_the_false_alarms_that_the_report_tells_are_those_that_were_simulated():
+    table = pd.read_csv("benchmarks/coverage.csv")
+    rows = table[(table["section"] == "survival CUSUM") & table["method"].str.contains("estimated curve taken as known")].sort_values("n")
+    found = [f"{100 * share:.0f}" for share in rows["found"]]
+    assert f"{', '.join(found[:-1])} and {found[-1]} of 100 sound centres of 20, 34, 60 and 100 patients" in UNSURE

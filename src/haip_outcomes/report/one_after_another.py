@@ -10,7 +10,7 @@ import pandas as pd
 
 from haip_outcomes.benchmark.case_mix.case_mix_model import ReferenceModel
 from haip_outcomes.benchmark.comparison import Comparison
-from haip_outcomes.benchmark.curves.centre_against_curves import against_curves
+from haip_outcomes.benchmark.curves.centre_against_curves import UNCERTAIN, against_curves
 from haip_outcomes.benchmark.curves.reference_curve import ReferenceCurve
 from haip_outcomes.benchmark.literature import Figures
 from haip_outcomes.benchmark.over_time.control_chart import Cusum
@@ -31,9 +31,8 @@ from haip_outcomes.tables.disclosure import OPEN, Policy
 TITLE = "The centre over time"
 ENOUGH = 20  # cases in their order, below which a chart has next to no chance to find anything
 FEW = 5  # events, and cases without one
-UNCERTAIN = "the source gives neither an interval nor a number of patients for this curve"  # a chart takes its curve as known in any case
-UNSURE = ("The chart takes what is expected as known. It was itself estimated, so false alarms are more frequent than 5%: with 60 patients, about 15% if the reference rests on 15 "
-          "deaths, 11% on 26, 8.5% on 50 and 5.6% on 200 (simulated with a constant hazard).")  # fmt: skip
+UNSURE = ("The chart takes what is expected as known. It was itself estimated, so false alarms are more frequent than 5 of 100: against a curve of 49 patients "
+          "9, 11, 16 and 20 of 100 sound centres of 20, 34, 60 and 100 patients would signal (simulated; benchmarks/COVERAGE.md).")  # fmt: skip
 SEED = 20260101  # of the simulated limits: the same report twice has the same limits
 OUTSIDE = "In a report for outside, charts patient after patient are left out: each step of such a line is one patient's outcome."
 
@@ -185,7 +184,7 @@ def _curves(part: Cohort, comparison: Comparison | None, asked: Asked) -> Iterat
     named = [one.figure.id for one in comparison.judged if one.verdict != SAME_PATIENTS]
     for setting in part.settings:
         found = [one for one in against_curves(part.setting(setting), asked.figures)
-                 if one.setting == setting and one.endpoint == "overall survival" and one.readings and (one.judged or one.not_judged == UNCERTAIN)]  # fmt: skip
+                 if one.setting == setting and one.endpoint == "overall survival" and one.readings and (one.judged or one.not_judged == UNCERTAIN)]  # a chart takes its curve as known in any case  # fmt: skip
         chosen = sorted((one for one in found if one.kind == "reconstructed" or set(one.figures) & set(named)),
                         key=lambda one: -1 if one.kind == "reconstructed" else min(named.index(name) for name in one.figures if name in named))  # fmt: skip
         if chosen and chosen[0].curve is not None:

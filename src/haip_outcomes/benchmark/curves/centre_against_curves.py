@@ -39,6 +39,7 @@ from haip_outcomes.survival.comparing.one_sample import one_sample_logrank
 from haip_outcomes.survival.results import TestResult, frame_of, shown_as_html
 from haip_outcomes.survival.time_to_event import TimeToEvent
 
+UNCERTAIN = "the source gives neither an interval nor a number of patients for this curve"
 EXPECTED = 5  # under so many expected events nothing is judged
 _CURVES = (*ENDPOINTS, *LIVER, "extrahepatic_recurrence", "any_recurrence")
 _SETTINGS = {"resected_no_haip": "comparator", "adjuvant": "adjuvant", "unresectable": "unresectable"}
@@ -265,7 +266,7 @@ def _against(cohort: Cohort, one: _Published, known: Figures, everything: Figure
     elif curve.variance_refused:
         not_judged = curve.variance_refused
     elif curve.unstated:
-        not_judged = "the source gives neither an interval nor a number of patients for this curve"
+        not_judged = UNCERTAIN
     else:
         not_judged = f"too few, only {number(expected, 1)} events expected" if expected < EXPECTED else ""
     return replace(found, curve=curve, readings=readings, not_judged=not_judged, unstated=unstated, unanswered=unanswered,
