@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
-from haip_outcomes.errors import ConvergenceError
+from haip_outcomes.errors import ConvergenceError, SeparationError
+from haip_outcomes.survival.logistic.logistic_maximum import logistic_maximum, logistic_point
 
-STEPS = 200
 FAR = 15.0  # log odds beyond which a maximum without penalty is on its way to infinity
 
 
@@ -28,29 +28,20 @@ class TrendFit:
 
 
 def fit_trend(x: np.ndarray, y: np.ndarray, *, firth: bool) -> TrendFit | None:
-    """The maximum over the columns of x (n, p), an intercept among them, by Fisher scoring with step-halving.
+    """The maximum over the columns of x (n, p), an intercept among them, by Newton's method (`survival/logistic/`).
 
     None when there is no maximum, which only happens without the penalty: the outcome is told without fail, or is always the same.
     """
-    b = np.zeros(x.shape[1])
-    value, score, information = _at(x, y, b, firth)
-    for _ in range(STEPS):
-        if np.linalg.cond(information) > 1e14:
-            return None
-        step = np.linalg.solve(information, score)
-        size = min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
-        while True:
-            trial = b + size * step
-            found = _at(x, y, trial, firth)
-            if found[0] >= value - 1e-12 * (1 + abs(value)) or size < 1e-9:
-                break
-            size /= 2
-        b, (value, score, information) = trial, found
-        if not firth and np.abs(x @ b).max() > FAR:
-            return None
-        if np.abs(size * step).max() < 1e-12 * (1 + np.abs(b).max()):
-            return TrendFit(b, np.linalg.inv(information), value)
-    raise ConvergenceError("The trend over the case number has no maximum that could be found: give more cases.", iterations=STEPS)
+
+    def watch(log_odds: np.ndarray, information: np.ndarray) -> None:
+        if np.linalg.cond(information) > 1e14 or (not firth and np.abs(log_odds).max() > FAR):
+            raise SeparationError("The outcome is told without fail, or is always the same.")
+
+    try:
+        found = logistic_maximum(x, y, firth=firth, watch=watch, no_maximum="The trend over the case number has no maximum that could be found: give more cases.")
+    except SeparationError:
+        return None
+    return TrendFit(found.coefficients, np.linalg.inv(found.at.information), found.at.value)
 
 
 def slope_limits(x: np.ndarray, y: np.ndarray, best: TrendFit, quantile: float) -> tuple[float, float]:
@@ -79,7 +70,7 @@ def with_slope(x: np.ndarray, y: np.ndarray, slope: float) -> float:
     """
 
     def score(intercept: float) -> float:
-        return float(_at(x, y, np.array([intercept, slope]), True)[1][0])
+        return float(logistic_point(x, y, np.array([intercept, slope]), firth=True).score[0])
 
     start, reach = -slope * float(x[:, 1].mean()), 1.0
     while score(start - reach) < 0 or score(start + reach) > 0:
@@ -87,7 +78,7 @@ def with_slope(x: np.ndarray, y: np.ndarray, slope: float) -> float:
         if reach > 1e4:
             raise ConvergenceError("The profile of the trend could not be followed: give more cases.")
     intercept = brentq(score, start - reach, start + reach, xtol=1e-12, rtol=1e-14)
-    return float(_at(x, y, np.array([intercept, slope]), True)[0])
+    return logistic_point(x, y, np.array([intercept, slope]), firth=True).value
 
 
 def fitted(x: np.ndarray, fit: TrendFit, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,19 +86,3 @@ def fitted(x: np.ndarray, fit: TrendFit, z: float) -> tuple[np.ndarray, np.ndarr
     eta = x @ fit.coefficients
     error = np.sqrt(np.einsum("ij,jk,ik->i", x, fit.covariance, x))
     return expit(eta), expit(eta - z * error), expit(eta + z * error)
-
-
-def _at(x: np.ndarray, y: np.ndarray, b: np.ndarray, firth: bool) -> tuple[float, np.ndarray, np.ndarray]:
-    """The (penalised) log-likelihood, its score and the information at b."""
-    eta = x @ b
-    p = expit(eta)
-    w = p * expit(-eta)
-    information = (x.T * w) @ x
-    value, rest = float((y * log_expit(eta) + (1 - y) * log_expit(-eta)).sum()), y - p
-    if firth:
-        sign, log_det = np.linalg.slogdet(information)
-        if sign <= 0:
-            return -np.inf, np.zeros_like(b), information
-        leverage = w * np.einsum("ij,jk,ik->i", x, np.linalg.inv(information), x)
-        value, rest = value + log_det / 2, rest + leverage * (0.5 - p)
-    return value, x.T @ rest, information

@@ -72,14 +72,14 @@ def nearest(rng: np.random.Generator, have: np.ndarray, lack: np.ndarray, k: int
 
 
 def from_levels(
-    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, new: np.ndarray, everybody: np.ndarray, start: np.ndarray | None
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, new: np.ndarray, everybody: np.ndarray, start: np.ndarray | None, shift: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """(Multinomial) logistic regression with drawn coefficients: levels 0 ... K-1, (m, b), and where the next round starts.
 
     A few rows of small weight are added so that a column that tells a level perfectly does not send its coefficient to infinity: for each
     predictor and level two rows at the predictor's mean -+ half its standard deviation among everybody (within its range), all other predictors at their
     means; together they weigh as much as p patients. White, Daniel and Royston 2010 (doi 10.1016/j.csda.2010.04.005). With two levels it
-    equals mice's `logreg`; with more, mice's `polyreg` does not draw the coefficients and this does.
+    equals mice's `logreg`; with more, mice's `polyreg` does not draw the coefficients and this does. `shift` is added to the log odds.
     """
     levels = int(y.max()) + 1
     added, y_added, weight = augmentation(everybody[:, :, 1:], levels)
@@ -89,7 +89,7 @@ def from_levels(
     weights = np.concatenate([np.ones(len(y) - len(y_added)), np.full(len(y_added), weight)])
     b, information = logistic(x, y, weights, levels, start)
     drawn = b + _normal(rng, information).reshape(len(x), levels - 1, -1)
-    share = _shares(new @ drawn.transpose(0, 2, 1))
+    share = _shares(new @ drawn.transpose(0, 2, 1) + shift)
     passed = np.cumsum(share, axis=2)[:, :, :-1]
     values = np.sum(rng.random((*passed.shape[:2], 1)) > passed, axis=2)
     return values.astype(float), b

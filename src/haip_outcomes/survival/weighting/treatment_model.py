@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from haip_outcomes.errors import ConvergenceError, SeparationError
+from haip_outcomes.errors import SeparationError
 from haip_outcomes.formatting import listed
 from haip_outcomes.survival.covariates.coding import Curve, Levels
 from haip_outcomes.survival.covariates.design_matrix import Design
+from haip_outcomes.survival.logistic.logistic_maximum import logistic_maximum
 
 CERTAIN = 15.0  # log odds beyond this: a score within 3e-7 of 0 or 1, perhaps on its way to infinity
-STEPS = 200
 NO_MAXIMUM = ("The model of who was treated reached no maximum. Take fewer terms; a number with values far from all others may need a logarithm, "
               "or to be corrected.")  # fmt: skip
 CURE = ("Patients who could have had only one of the treatments can't be compared: leave them out with a reason, join the level with another, "
@@ -42,33 +42,21 @@ def treatment_model(made: Design, treated: np.ndarray, names: tuple[str, str]) -
     x, y = made.matrix, treated
     centre, scale = x.mean(axis=0), x.std(axis=0)  # none is 0: a design has no constant column
     z = np.column_stack([np.ones(len(y)), (x - centre) / scale])  # one scale for all columns; undone below
-    b = np.zeros(z.shape[1])
-    b[0] = np.log(y.mean() / (1 - y.mean()))
-    value = _log_likelihood(z @ b, y)
+    start = np.zeros(z.shape[1])
+    start[0] = np.log(y.mean() / (1 - y.mean()))
     asked = False
-    for _ in range(STEPS):
-        eta = z @ b
-        if not asked and np.abs(eta).max() > CERTAIN:
+
+    def watch(log_odds: np.ndarray, information: np.ndarray) -> None:
+        nonlocal asked
+        if not asked and np.abs(log_odds).max() > CERTAIN:
             refuse_separated(z, y, made, names)
             asked = True
-        score = z.T @ (y - expit(eta))
-        try:
-            step = np.linalg.solve(_information(z, eta), score)
-        except np.linalg.LinAlgError:
-            raise ConvergenceError(NO_MAXIMUM) from None
-        size, gain = 1.0, float(score @ step)
-        # a step must bring a fifth of what the slope promises: an outlier's would else jump to where everybody's score is 0 or 1
-        while (there := _log_likelihood(z @ (b + size * step), y)) < value + 0.2 * size * gain - 1e-10 * max(1.0, abs(value)) and size > 1e-9:
-            size /= 2
-        b, value = b + size * step, there
-        if np.abs(size * step).max() < 1e-12 * max(1.0, np.abs(b).max()):
-            break
-    else:
-        raise ConvergenceError(NO_MAXIMUM, iterations=STEPS)
+
+    found = logistic_maximum(z, y, start=start, watch=watch, no_maximum=NO_MAXIMUM)
     back = np.diag(np.concatenate([[1.0], 1 / scale]))
     back[0, 1:] = -centre / scale
-    eta = z @ b
-    return TreatmentModel(back @ b, back @ np.linalg.inv(_information(z, eta)) @ back.T, expit(eta), expit(-eta), value)
+    eta = found.at.log_odds
+    return TreatmentModel(back @ found.coefficients, back @ np.linalg.inv(found.at.information) @ back.T, expit(eta), expit(-eta), found.at.value)
 
 
 def refuse_certain(made: Design, treated: np.ndarray, names: tuple[str, str]) -> None:
@@ -116,11 +104,3 @@ def refuse_separated(z: np.ndarray, treated: np.ndarray, made: Design, names: tu
     some = int((sides @ found.x > 1e-7).sum())
     raise SeparationError(f"{listed([made.names[j] for j in heavy])} together tell without fail what {some} of {len(z)} patients had "
                           f"({names[0]} or {names[1]}). {CURE}")  # fmt: skip
-
-
-def _log_likelihood(eta: np.ndarray, y: np.ndarray) -> float:
-    return float((y * eta - np.logaddexp(0.0, eta)).sum())
-
-
-def _information(z: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    return np.asarray((z.T * (expit(eta) * expit(-eta))) @ z)

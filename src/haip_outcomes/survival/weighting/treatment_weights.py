@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from haip_outcomes.errors import EndpointError, did_you_mean
+from haip_outcomes.survival.counts import RiskSets
 
 Estimand = Literal["ATE", "ATT", "overlap"]
 EXTREME = 5.0  # times the mean weight of the group
@@ -62,3 +64,11 @@ def truncated(weights: np.ndarray, treated: np.ndarray, estimand: Estimand, at: 
 def effective_size(weights: np.ndarray) -> float:
     """(sum w)^2 / sum w^2: as many patients of equal weight would tell a mean as surely (Kish 1965)."""
     return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def effective_at_risk(one: RiskSets, times: np.ndarray) -> np.ndarray:
+    """The effective size of those at risk in a group at each time (entry < t <= time); patients, where nothing is weighted; 0 of nobody."""
+    if one.weights is None:
+        return np.asarray(one.at_risk(times), dtype=float)
+    total, squares = one.at_risk(times), replace(one, weights=one.weights**2).at_risk(times)
+    return np.divide(total**2, squares, out=np.zeros(len(times)), where=squares > 0)
