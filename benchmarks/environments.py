@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
         answer = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=False).stdout
         found |= {"numba beside the peers" if name == "numba" else name: number
                   for name, number in (line.split() for line in answer.splitlines())}  # fmt: skip
-    code = 'cat("R", as.character(getRversion()), "\\n"); for (p in c("survival", "cmprsk")) cat("R:", p, " ", as.character(packageVersion(p)), "\\n", sep = "")'
+    code = 'cat("R", as.character(getRversion()), "\\n"); for (p in c("survival", "cmprsk", "mice")) cat("R:", p, " ", as.character(packageVersion(p)), "\\n", sep = "")'
     try:
         answer = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=False).stdout
     except FileNotFoundError:

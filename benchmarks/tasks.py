@@ -65,6 +65,7 @@ LARGE = tuple(Setting(n, kind) for n in SIZES for kind in ("tied", "continuous")
 SMALL = tuple(Setting(n, "months", p) for n, p in ((40, 4), (60, 4), (200, 4), (3000, 4), (1000, 60)))
 ALL, ALONE = "haip_outcomes", "haip_outcomes, estimator alone"
 NO_SE = "no standard error"
+ONE_PROCESS = "haip_outcomes, one process"
 
 
 def _c(label: str, engine: str, trial: str, note: str = "", like: str = "") -> Contestant:
@@ -165,12 +166,21 @@ TASKS = (
         _c("lifelines", "lifelines", "bootstrap"),
         _c("scikit-survival", "scikit_survival", "bootstrap"),
         _c("survival-rs: core", "survival_rs", "bootstrap", "on arrays")), (Setting(200, "months", 4, replicates=1000),)),
+    Task("validation", "Optimism of a Cox model by 1,000 bootstraps of the whole modelling, 200 patients, 8 covariates (months)", (
+        _c(ALL, "haip", "validation", "draws its own samples; 11 measures and their limits"),
+        _c("lifelines + scikit-survival", "lifelines_scikit_survival", "validation", "C, Brier score and slope")), (Setting(200, "months", 8, replicates=1000),)),
+    Task("validation_processes", "Validation of six models on 200 resamples of 200 patients, 8 covariates (months)", (
+        _c(ALL, "haip", "validation_two_processes", "two processes, their start within the clock"),
+        _c(ONE_PROCESS, "haip", "validation_one_process")), (Setting(200, "months", 8, replicates=200),)),
+    Task("imputation", "50 imputations of 200 patients with 10 columns, 10 rounds, and the pooled Cox model (months)", (
+        _c(ALL, "haip", "imputation", "its own chance"),
+        _c("R mice", "r", "mice.pool", "its own chance; predictive means for numbers, logistic for 0/1")), (Setting(200, "months", 10),)),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Target:
-    """At `n` patients, our time over that of `beside` is at most `most`. `beside`: a label, "peer" (any) or "Python peer"."""
+    """At `n` patients, our time over that of `beside` is at most `most`. `beside`: a label, "peer" (any), "Python peer" or CLOCK (`most` is in seconds)."""
 
     task: str
     n: int
@@ -180,6 +190,7 @@ class Target:
 
 
 _MILLION = SIZES[-1]
+CLOCK = "the clock"
 TARGETS = (
     Target("cox", _MILLION, "R survival: coxph", 0.2),
     Target("cox", _MILLION, "Python peer", 0.4),
@@ -193,6 +204,9 @@ TARGETS = (
     Target("bootstrap", 200, "lifelines", 0.005, 4),
     Target("bootstrap", 200, "R survival: coxph", 0.05, 4),
     Target("bootstrap", 200, "R survival: coxph.fit", 0.3, 4),
+    Target("validation", 200, "lifelines + scikit-survival", 0.05, 8),
+    Target("validation_processes", 200, ONE_PROCESS, 1 / 1.7, 8),
+    Target("imputation", 200, CLOCK, 5, 10),
 )
 MEMORY_MOST = 0.5  # of R's, at a million patients
 GROWTH_MOST = 10 * 6 / 5  # time at 10^6 over time at 10^5, of n log n

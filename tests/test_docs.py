@@ -13,7 +13,8 @@ import haip_outcomes as haip
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("cohorts/*/README.md")]
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
-SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
+STUDY = ROOT / "scripts" / "tcia_study.py"  # takes the workbook that is not part of the project: tests/test_tcia_study.py
+SCRIPTS = [script for script in sorted(ROOT.glob("scripts/*.py")) if script != STUDY]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -48,12 +49,20 @@ def test_scripts_are_short_use_public_names_and_run(script, tmp_path):
         assert (ROOT / "figures" / drawn.name).is_file(), f"{drawn.name} is not among the committed figures: make figures"
 
 
+def test_the_study_uses_public_names_and_asks_for_its_workbook():
+    used = set(re.findall(r"\bhaip\.(\w+)", STUDY.read_text(encoding="utf-8")))
+    assert used <= set(haip.__all__), used - set(haip.__all__)
+    asked = subprocess.run([sys.executable, str(STUDY)], cwd=ROOT, capture_output=True, text=True)
+    assert asked.returncode == 1
+    assert "WORKBOOK" in asked.stderr
+
+
 def test_the_plan_of_the_documentation_names_every_key():
     from haip_outcomes.registry.planning import parts as plan_parts
 
     text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
     parts = [part for part in vars(plan_parts).values() if isinstance(part, type) and issubclass(part, plan_parts.Part) and part is not plan_parts.Part]
-    assert len(parts) == 14
+    assert len(parts) == 15
     for part in parts:
         for key in part.model_fields:
             assert re.search(rf"`[^`\n]*\b{key}\b", text), f"docs/plan.md does not explain {key} of {part.__name__}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SRC = Path(__file__).resolve().parents[1] / "src" / "haip_outcomes"
 FLOORS = {"errors": 0, "formatting": 0, "survival": 1, "registry": 2, "prognosis": 3, "programme": 3,
-          "benchmark": 4, "figures": 5, "tables": 5, "report": 6, "curve_command": 7, "cli": 7}  # fmt: skip
+          "benchmark": 4, "figures": 5, "tables": 5, "report": 6, "curve_command": 7, "verify_command": 7, "cli": 7}  # fmt: skip
 
 
 def rooms():

@@ -3,12 +3,18 @@
 # ruff: noqa: D103  (a function a task, named after it)
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
-from patients import Patients
+from joblib.externals.loky import get_reusable_executor
+from patients import Patients, gaps
 
 import haip_outcomes as haip
 from engines.trial import AT, Trial
+from haip_outcomes.prognosis.validation.own_models import cox_model
+from haip_outcomes.prognosis.validation.peer_models import peer_model
+from haip_outcomes.prognosis.validation.whole_models import validate
 
 _CAUSE = "Recurrence"
 _STATES = [_CAUSE, "Death"]
@@ -187,3 +193,57 @@ def firth(data: Patients) -> Trial:
 
 def firth_efron(data: Patients) -> Trial:
     return _regression(data, _one, lambda tte, x: haip.cox(tte, x, penalty="firth"), True)
+
+
+def validation(data: Patients, rows: np.ndarray) -> Trial:
+    """Optimism of C, Brier score and slope, and of everything else that validate gives."""
+    frame = _frame(data)
+
+    def call():
+        return validate(_one(frame), frame, {"Cox": cox_model(data.names)}, times=[36], replicates=len(rows), rng=1)
+
+    def numbers(found):
+        shown = found.tidy().set_index("measure")["optimism"]
+        return {"estimate": shown[["Harrell's C", "Brier score", "slope of the log hazard"]].to_numpy()}
+
+    return Trial(call, numbers)
+
+
+def validation_two_processes(data: Patients, rows: np.ndarray, processes: int = 2) -> Trial:
+    """Six models on the same resamples; the measured process leaves its one core, and starts the others within the clock."""
+    frame = _frame(data)
+    terms = data.names
+    models = {"Cox": cox_model(terms), "Bent": cox_model([haip.spline(terms[0], 3), *terms[1:]]), "Weibull": peer_model("weibull", terms),
+              "Coxnet": peer_model("coxnet", terms), "Forest": peer_model("random survival forest", terms, n_estimators=50),
+              "Boosting": peer_model("gradient boosting", terms, n_estimators=50)}  # fmt: skip
+
+    def before():
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        get_reusable_executor().shutdown()  # joblib would keep those of the call before
+        return ()
+
+    def call():
+        return validate(_one(frame), frame, models, times=[36], replicates=len(rows), rng=1, n_jobs=processes)
+
+    def numbers(found):
+        get_reusable_executor().shutdown()
+        return {"estimate": found.tidy()["estimate"].to_numpy()}
+
+    return Trial(call, numbers, before=before)
+
+
+def validation_one_process(data: Patients, rows: np.ndarray) -> Trial:
+    return validation_two_processes(data, rows, 1)
+
+
+def imputation(data: Patients) -> Trial:
+    """50 imputations of 10 columns in 10 rounds, a Cox model of each, pooled."""
+    frame = _frame(data)
+    frame[data.names] = frame[data.names].mask(gaps(*data.x.shape))
+
+    def call():
+        tte = _one(frame)
+        imputed = haip.impute(frame, tte=tte, columns=data.names, imputations=50, rounds=10, rng=1)
+        return haip.pool([haip.cox(tte, haip.design(one, data.names)) for one in imputed])
+
+    return Trial(call, _coefficients)

@@ -9,6 +9,7 @@ enough <- as.numeric(arguments[3]); most <- as.integer(arguments[4]); long <- as
 suppressPackageStartupMessages({
   library(survival)
   if (grepl("cmprsk", trial)) library(cmprsk)
+  if (grepl("mice", trial)) library(mice)
 })
 
 read_npy <- function(name) {
@@ -73,6 +74,20 @@ trials <- list(
   concordance = function(d) list(function() concordance(Surv(time, status) ~ marker, d, reverse = TRUE), function(found)
     list(estimate = unname(found$concordance), std_error = unname(sqrt(found$var)))),
   survdiff = function(d) list(function() survdiff(Surv(time, status) ~ group, d), function(found) list(statistic = found$chisq)),
+  mice.pool = function(d) {
+    n <- nrow(d); p <- length(covariates)
+    gaps <- outer(seq_len(n) - 1, seq_len(p) - 1, function(i, j) (i * 7919 + j * 104729) %% 101 < 20)   # gaps() of patients.py
+    list(function() {
+      given <- d[covariates]
+      given[gaps] <- NA
+      for (name in covariates) if (all(given[[name]] %in% c(0, 1, NA))) given[[name]] <- factor(given[[name]])
+      given$status <- d$status
+      given$hazard <- nelsonaalen(data.frame(time = d$time, status = d$status), time, status)
+      imputed <- mice(given, m = 50, maxit = 10, printFlag = FALSE, seed = 1)
+      fits <- lapply(complete(imputed, "all"), function(one) coxph(cox_formula, cbind(one[covariates], time = d$time, status = d$status), ties = "efron"))
+      pool(as.mira(fits))
+    }, function(found) { rows <- summary(found); list(estimate = rows$estimate, std_error = rows$std.error) })
+  },
   bootstrap.coxph = function(d) list(function()
     apply(samples, 1, function(rows) coef(coxph(cox_formula, d[rows + 1, ], ties = "efron"))), spread_of),
   bootstrap.coxph.fit = function(d) {

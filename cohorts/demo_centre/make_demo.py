@@ -585,6 +585,8 @@ def fill_in(
         pairs = zip(ordinals, known, strict=True)
         return [date.fromordinal(int(day)).isoformat() if here else "" for day, here in pairs]
 
+    # Conversion 4 to 7 months after placement; chance of its own, so that no other column depends on it.
+    operated = working(who.pump + np.random.RandomState(SEED + 1).randint(122, 214, N))
     everybody = np.ones(N, dtype=bool)
     record = pd.DataFrame({
         "record_id": [f"DEMO-{k:03d}" for k in range(1, N + 1)],
@@ -608,6 +610,7 @@ def fill_in(
         "first_cycle_given": given.astype(int),
         "first_cycle_date": dates(cycle, given),
         "converted_to_resection": np.where(who.adjuvant, "", who.converted.astype(int).astype(str)),
+        "conversion_date": dates(operated, who.converted),
         "liver_event_date": dates(who.pump + imaging.liver, imaging.liver >= 0),
         "extrahepatic_event_date": dates(who.pump + imaging.elsewhere, imaging.elsewhere >= 0),
         "last_imaging_date": dates(who.pump + imaging.last, everybody),

@@ -116,6 +116,8 @@ def _entry(item: Item) -> str:
     lines.append(f"- **How:** {item.how}")
     lines.append(f"- **When:** {item.when}")
     lines.append(f"- **Holds:** {_holds(item)}")
+    if item.known == "later" and item.kind != "date":
+        lines.append("- **Known later:** only after the pump was placed, so it is no baseline factor")
     if item.shown_if:
         lines.append(f"- **Asked only if** `{item.shown_if}`")
     if item.required:
@@ -173,6 +175,8 @@ def _column(place: tuple[str, ...], item: Item) -> str:
         lines.append(f"range = [{', '.join(map(number, item.possible))}]")
     if item.unit:
         lines.append(f"unit = {quoted(item.unit)}")
+    if item.known == "later" and item.kind != "date" and place == ("columns",):
+        lines.append('known = "later"                            # no baseline factor; name its date instead to analyse it over time')
     return "\n".join(lines) + "\n"
 
 

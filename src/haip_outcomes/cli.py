@@ -1,4 +1,4 @@
-"""The commands: haip-outcomes plan, check, analyse, benchmark, reference, curve, demo. stdout carries only the result's path; all else goes to stderr."""
+"""The commands: haip-outcomes plan, check, analyse, benchmark, reference, curve, verify, demo. stdout carries only the result's path; all else goes to stderr."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from haip_outcomes import __version__
 from haip_outcomes.curve_command import curve_command
 from haip_outcomes.errors import EXIT_BUG, CohortError, HaipError, PlanError, Problem
 from haip_outcomes.formatting import plural
+from haip_outcomes.verify_command import verify_command
 
 if TYPE_CHECKING:
     from haip_outcomes.registry.cohort import Cohort
@@ -35,7 +36,7 @@ def main() -> None:
 
     For research, not for decisions about the treatment of a patient.
 
-    Exit codes: 0 done, 1 a bug, 2 usage or plan, 3 data, 4 nothing could be analysed.
+    Exit codes: 0 done, 1 a bug, 2 usage or plan, 3 data, 4 nothing could be analysed, 5 verification failed.
     """
 
 
@@ -136,6 +137,7 @@ def reference(cohort_files: tuple[Path, ...], plan_paths: tuple[Path, ...], outc
 
 
 main.add_command(curve_command)
+main.add_command(verify_command)
 
 
 @main.command("plan")

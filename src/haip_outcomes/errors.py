@@ -22,6 +22,7 @@ EXIT_BUG = 1
 EXIT_PLAN = 2
 EXIT_DATA = 3
 EXIT_NOTHING = 4
+EXIT_VERIFICATION = 5  # a number of the report is not what a second engine computes, or a file of it is no longer as it was written
 
 
 @dataclass(frozen=True)

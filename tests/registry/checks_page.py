@@ -32,7 +32,8 @@ TITLES = {
 EVERYTHING = make_plan({
     **ALL_ITEMS,
     "columns": {**ALL_ITEMS["columns"], "age": {"kind": "number", "unit": "years", "range": [18, 100]},
-                "l3_muscle_area_cm2": {**ALL_ITEMS["columns"]["l3_muscle_area_cm2"], "range": [60, 250]}},
+                "l3_muscle_area_cm2": {**ALL_ITEMS["columns"]["l3_muscle_area_cm2"], "range": [60, 250]},
+                "response": {"levels": {"0": "No", "1": "Yes"}, "known": "first_cycle_date"}},
     "programme": {"days": {"label": "Days to the first cycle", "start": "pump_date", "end": "first_cycle_date"}},
     "endpoints": {
         **ALL_ITEMS["endpoints"], "late": {**ALL_ITEMS["endpoints"]["os"], "start": "diagnosis_date", "entry": "pump_date"},

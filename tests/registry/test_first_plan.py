@@ -72,6 +72,7 @@ def test_its_columns_are_matched_with_the_standard_items(demo):
         "sex": "sex", "node_positive": "node_positive", "synchronous": "synchronous", "disease_free_interval": "disease_free_interval_months",
         "n_metastases": "n_metastases", "largest_cm": "largest_cm", "cea": "cea_ug_l", "prior_lines": "prior_lines", "pump_date": "pump_date",
         "first_cycle_date": "first_cycle_date", "last_imaging_date": "last_imaging_date", "last_contact_date": "last_contact_date", "death_date": "death_date",
+        "conversion_date": "conversion_date",
     }  # fmt: skip
 
 
@@ -92,6 +93,7 @@ def test_the_order_of_the_dates_is_told(demo):
     assert set(order) == {
         "pump_date",
         "first_cycle_date",
+        "conversion_date",
         "liver_event_date",
         "extrahepatic_event_date",
         "last_imaging_date",

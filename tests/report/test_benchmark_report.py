@@ -47,7 +47,7 @@ def report(several, model):
 
 
 def test_a_benchmark_has_its_chapters_and_no_others(report):
-    assert [one.key for one in report.chapters] == ["included", "liver_literature", "literature", "turning", "centres", "over_time", "data", "methods", "run"]
+    assert [one.key for one in report.chapters] == ["included", "liver_literature", "literature", "turning", "centres", "over_time", "data", "methods", "run", "verification"]
     assert report.title.endswith(", B: outcomes")
 
 

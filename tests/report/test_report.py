@@ -70,7 +70,8 @@ def test_the_first_screen_says_synthetic_and_answers(folder):
 
 def test_the_chapters_and_what_stands_in_them(report):
     assert [chapter.key for chapter in report.chapters] == [
-        "included", "survival", "liver", "factors", "delivery", "liver_literature", "literature", "turning", "over_time", "data", "methods", "run",
+        "included", "survival", "liver", "factors", "prediction", "delivery", "liver_literature", "literature", "turning", "over_time", "remark", "data", "methods",
+        "run", "verification",
     ]  # fmt: skip
     done = report.results[report.results["status"] == "done"]
     for setting in ("adjuvant", "unresectable"):
@@ -191,7 +192,7 @@ def test_what_stands_in_the_figures_and_tables_stands_in_results_csv(report):
     assert sarcopenia["n_event"].astype(int).to_dict() == {"All": 29, "Adjuvant": 12, "Unresectable": 17}
     days = done[(done["outcome"] == "time_to_first_cycle") & (done["setting"] == "adjuvant")]
     assert {"median", "lower quartile", "upper quartile", "not known"} <= set(days["quantity"])
-    level = done[(done["quantity"] == "patients and events") & (done["term"] == "sarcopenia") & (done["setting"] == "unresectable")]
+    level = done[(done["quantity"] == "patients and events") & (done["term"] == "sarcopenia") & (done["setting"] == "unresectable") & done["analysis"].str.contains("overall survival")]
     assert level[["level", "n", "n_event"]].to_numpy().tolist() == [["No", 17, 8], ["Yes", 17, 13]]
     ratio = done[done["analysis"].str.startswith("chakedis2018-sarc-hr")].set_index("quantity")
     assert ratio.loc["published", "estimate"].tolist()[0] == 2.4

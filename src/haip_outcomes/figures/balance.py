@@ -32,6 +32,7 @@ from haip_outcomes.figures.style import (
 from haip_outcomes.formatting import number, plural
 
 if TYPE_CHECKING:
+    from haip_outcomes.prognosis.treatments.treatment_comparison import TreatmentComparison
     from haip_outcomes.survival.weighting.propensity_scores import Propensity
 
 LIMIT = 0.1  # of a standard deviation: commonly called balanced below
@@ -46,7 +47,7 @@ _X_LABEL = "Absolute standardised difference"
 
 
 def plot_balance(
-    propensity: Propensity | pd.DataFrame,
+    propensity: Propensity | TreatmentComparison | pd.DataFrame,
     *,
     width: str = "single",
     labels: Mapping[str, str] | None = None,
@@ -59,9 +60,9 @@ def plot_balance(
 
     Parameters
     ----------
-    propensity : what `propensity` returned, or the frame of its `balance(columns)` for other characteristics.
+    propensity : what `propensity` or `compare_treatments` returned, or the frame of its `balance(columns)` for other characteristics.
     width : "single" (84 mm) or "double" (174 mm).
-    labels : column -> what is printed for it.
+    labels : column -> what is printed for it; of a comparison the plan's labels unless said.
     name : the file name.
 
     Errors: HaipError when there is nothing to draw, or more rows than a page holds.
@@ -77,7 +78,7 @@ def plot_balance(
     lacking = [column for column in ("term", "level", "sample", "estimate") if column not in frame]
     if lacking:
         raise HaipError(f"A balance plot takes what propensity returned, or its balance(): this frame has no column {', '.join(lacking)}.")
-    rows = _rows(frame, dict(labels or {}))
+    rows = _rows(frame, {**getattr(propensity, "labels", {}), **(labels or {})})
     if not any(values for _, _, values in rows):
         raise HaipError("There is nothing to draw: the balance has no rows.")
     with drawing_style():
@@ -123,8 +124,9 @@ def _draw(rows: Sequence[Row], width: float) -> Figure:
     axes.spines["left"].set_visible(False)
     ticks = linear_ticks((0.0, reach), plot)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.plot([0, 0], [0, sum(heights)], color="black", linewidth=FRAME, zorder=0, gid="zero")
-    axes.plot([LIMIT] * 2, [0, sum(heights)], color="black", linewidth=THIN, linestyle=(0, (4, 3)), zorder=0, gid="limit")
+    upright = _beside_headings(lines, rows, heights, names)
+    axes.plot(np.zeros(len(upright)), upright, color="black", linewidth=FRAME, zorder=0, gid="zero")
+    axes.plot(np.full(len(upright), LIMIT), upright, color="black", linewidth=THIN, linestyle=(0, (4, 3)), zorder=0, gid="limit")
     start = min(max(left + plot / 2 - text_width(_X_LABEL) / 2, _EDGE), width - _EDGE - text_width(_X_LABEL))
     write(figure, start, _EDGE + 0.6, _X_LABEL)
     ends = [width - _EDGE - cell - _GAP, width - _EDGE]
@@ -143,6 +145,18 @@ def _draw(rows: Sequence[Row], width: float) -> Figure:
         _marks(axes, values, base + _MIDDLE - foot, reach)
         y -= height
     return figure
+
+
+def _beside_headings(lines: Sequence[Sequence[str]], rows: Sequence[Row], heights: Sequence[float], names: float) -> np.ndarray:
+    """The ends of upright lines, from above, with a gap (NaN) at each heading that runs on into the axes."""
+    y = top = float(sum(heights))
+    ends: list[float] = []
+    for words, (_, indent, _), height in zip(lines, rows, heights, strict=True):
+        if max((text_width(line) for line in words), default=0.0) + indent * _INDENT > names + _GAP / 2:
+            ends += [top, y, np.nan] if top > y else []
+            top = y - height
+        y -= height
+    return np.array([*ends, top, 0.0])
 
 
 def _marks(axes: Axes, values: Mapping[str, float], y: float, reach: float) -> None:

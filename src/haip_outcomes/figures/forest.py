@@ -20,7 +20,7 @@ from haip_outcomes.tables.table import slug
 
 if TYPE_CHECKING:
     from haip_outcomes.benchmark.comparison import Compared, Comparison
-    from haip_outcomes.prognosis.factor_models import Factors
+    from haip_outcomes.prognosis.baseline.factor_results import Factors
 
 _UNITS = {
     "probability": "Probability (%)",
@@ -29,11 +29,14 @@ _UNITS = {
     "ratio": "Ratio (log scale)",
 }
 _MODELS = ("univariable", "multivariable")
+_BOTH_HAZARDS = {"univariable": "Cause-specific", "univariable subdistribution": "Subdistribution",
+                 "multivariable": "Cause-specific, multivariable", "multivariable subdistribution": "Subdistribution, multivariable"}  # fmt: skip
 
 
 def plot_forest(
     rows: Factors | pd.DataFrame,
     *,
+    models: Sequence[str] | None = None,
     width: str = "double",
     limits: tuple[float, float] | None = None,
     x_label: str = "Hazard ratio (95% CI), log scale",
@@ -42,7 +45,8 @@ def plot_forest(
 ) -> Drawing:
     """Hazard ratios with their intervals, a row a level, the reference level said; on a log axis.
 
-    A filled square is the univariable, an open diamond the multivariable estimate. An interval that leaves the axis ends in
+    A filled square is the univariable, an open diamond the multivariable estimate; where events compete, the cause-specific and the
+    subdistribution hazard ratio, of the multivariable models if there are. An interval that leaves the axis ends in
     an arrowhead; its limits stand beside it in figures.
 
     Parameters
@@ -50,6 +54,7 @@ def plot_forest(
     rows : what `factors` returned; or a frame with the columns label, level, reference (True for a reference row), model
         ("univariable" or "multivariable"), estimate, conf_low, conf_high (ratios, not logs), p_value, n, n_event, with a
         row a level and model; level is empty for a number. A frame's `attrs["method"]` becomes its caption.
+    models : one or two of the models of `rows`, in this order, if not those.
     width : "double" (174 mm, with p-values) or "single" (84 mm, without).
     limits : where the axis begins and ends; by default powers of two around all estimates, at most 8-fold beyond.
     x_label, name : the axis' words; the file name.
@@ -68,7 +73,22 @@ def plot_forest(
     estimated = frame[frame["estimate"].notna() & ~frame["reference"].astype(bool)]
     if not len(estimated):
         raise HaipError("There is no estimate to draw.")
-    models = [model for model in _MODELS if (estimated["model"] == model).any()]
+    there = set(estimated["model"])
+    words = {model: model.capitalize() for model in _MODELS}
+    if models is None:
+        models = [model for model in _MODELS if model in there]
+        for kind in _MODELS:  # the last that is there stays
+            if {kind, f"{kind} subdistribution"} <= there:
+                models = [kind, f"{kind} subdistribution"]
+    if not 1 <= len(models) <= 2 or not set(models) <= there:
+        raise HaipError(f"A forest plot shows one or two of the models that were fitted: {', '.join(dict.fromkeys(estimated['model']))}.")
+    if any("subdistribution" in model for model in models):
+        words = _BOTH_HAZARDS
+        if len(models) == 2 and models[1] == f"{models[0]} subdistribution":
+            words = {models[0]: "Cause-specific", models[1]: "Subdistribution"}
+    method = str(frame.attrs.get("method", ""))
+    label_name = str(frame.attrs.get("name", ""))
+    frame, estimated = frame[frame["model"].isin(models)], estimated[estimated["model"].isin(models)]
     double = width == "double"
     header = ("Characteristic", "Events/n", "HR (95% CI)", "p") if double else ("", "Events/n", "HR (95% CI)")
     items = [
@@ -81,21 +101,20 @@ def plot_forest(
         tuple(items), x_label, True, limits or log_limits(ends, list(estimated["estimate"])), reference=1.0
     )
     with drawing_style():
-        key = tuple(f"{model.capitalize()}" for model in models) if len(models) > 1 else ()
+        key = tuple(words[model] for model in models) if len(models) > 1 else ()
         figure = RowSheet(header, (block,), before=1, key=key, widths=width).draw()
-    method = str(frame.attrs.get("method", ""))
     low, high = block.limits
     cut = any(v < low or v > high for v in ends if not math.isnan(v))
     caption = " ".join(filter(None, [
         "Hazard ratios with 95% confidence intervals (CI) on a log scale; events/n: events among patients.",
-        "Filled squares: univariable; open diamonds: multivariable." if len(models) > 1 else f"{models[0].capitalize()} models.",
+        f"Filled squares: {_lower(words[models[0]])}; open diamonds: {_lower(words[models[1]])}{_kind(models)}." if len(models) > 1 else f"{words[models[0]]} models.",
         "Arrowheads: the interval goes on beyond the axis." if cut else "", _stop(method)]))  # fmt: skip
     alt = "Forest plot of hazard ratios. " + " ".join(
         f"{', '.join(filter(None, [row['label'], row['level']]))}: {row['model']} "
         f"{interval(row['estimate'], row['conf_low'], row['conf_high'])}."
         for row in estimated.to_dict("records")
     )
-    return Drawing(figure, name or slug("forest", str(frame.attrs.get("name", ""))), caption, alt)
+    return Drawing(figure, name or slug("forest", label_name), caption, alt)
 
 
 def plot_comparisons(
@@ -208,7 +227,7 @@ def _marks(rows: pd.DataFrame, models: Sequence[str], double: bool, policy: Poli
             continue
         words = interval(row["estimate"], row["conf_low"], row["conf_high"], missing="not estimated")
         cells = (_of(row["n_event"], row["n"], policy), words, p_value(row["p_value"]))
-        kind = _MODELS.index(row["model"]) if len(models) > 1 else 0
+        kind = list(models).index(row["model"]) if len(models) > 1 else 0
         marks.append(
             Mark(cells if double else cells[:2], row["estimate"], row["conf_low"], row["conf_high"], kind)
         )
@@ -219,6 +238,15 @@ def _of(k: float, n: float, policy: Policy) -> str:
     if policy.hides:
         return "" if math.isnan(k) and math.isnan(n) else f"{number(k, 0, HIDDEN)}/{number(n, 0, HIDDEN)}"
     return f"{number(k, 0)}/{number(n, 0)}"
+
+
+def _kind(models: Sequence[str]) -> str:
+    """Which kind of model both hazards are of, where the key does not say it."""
+    return f"; {models[0]} models" if models[1] == f"{models[0]} subdistribution" else ""
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _stop(words: str) -> str:

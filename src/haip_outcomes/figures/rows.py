@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -230,7 +231,7 @@ def _axes(figure: Figure, block: Block, left: float, bottom: float, width: float
         axes.set_xscale("log")
     axes.set_xlim(*block.limits)
     axes.minorticks_off()
-    ticks = log_ticks(block.limits, width) if block.log else linear_ticks(block.limits, width)
+    ticks = _apart(block.limits, width) if block.log else linear_ticks(block.limits, width)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     right = 25.4 * float(figure.get_size_inches()[0]) - EDGE
     start = min(
@@ -242,6 +243,18 @@ def _axes(figure: Figure, block: Block, left: float, bottom: float, width: float
             [block.reference] * 2, [0, height], color="black", linewidth=FRAME, zorder=0, gid="reference"
         )
     return axes
+
+
+def _apart(limits: tuple[float, float], width: float) -> list[float]:
+    """Powers of two of which none touches the next: they stand at equal distances, and their names differ in length."""
+    for share in (1.0, 0.85, 0.7, 0.55, 0.4):
+        ticks = log_ticks(limits, share * width)
+        if len(ticks) < 2:
+            break
+        pitch = width * math.log(ticks[1] / ticks[0]) / math.log(limits[1] / limits[0])
+        if all(text_width(f"{a:g}") / 2 + text_width(f"{b:g}") / 2 + 0.8 <= pitch for a, b in pairwise(ticks)):
+            break
+    return ticks
 
 
 def _draw_mark(axes: Axes, block: Block, mark: Mark, y: float) -> None:

@@ -21,7 +21,7 @@ class Item:
     `kind` is key, setting, text, number, date, category or checkbox (a category of which several may be ticked). `levels`
     are {code: meaning}, the first is the reference. In `unit`, a value outside `believable` deserves a warning and one outside
     `possible` is an error; a `whole` number has no decimals. `endpoints` are those of the standard plan that can't be made
-    without it. The rest is for people: `definition`, `how` it is measured and `when` it is filled in; `form`, `section`,
+    without it. `known` is "later" for what is only known after the pump was placed, so that it is no baseline factor. The rest is for people: `definition`, `how` it is measured and `when` it is filled in; `form`, `section`,
     `redcap_field`, `required` and `shown_if` (REDCap's branching logic) place it in the data dictionary.
     """
 
@@ -44,6 +44,7 @@ class Item:
     required: bool = False
     shown_if: str = ""
     section: str = ""
+    known: str = "baseline"
 
 
 @cache

@@ -18,10 +18,12 @@ from haip_outcomes.benchmark.plan_figures import figures_of
 from haip_outcomes.errors import EndpointError, HaipError
 from haip_outcomes.figures.style import Drawing, save_figure
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.prognosis.verification.as_written import FILES, fingerprints
 from haip_outcomes.programme.safety_and_delivery import proportions
 from haip_outcomes.registry.cohort import Cohort, require_cohort
 from haip_outcomes.report.asked import Asked, references_of
 from haip_outcomes.report.centres_beside import centres
+from haip_outcomes.report.checklist import checklist
 from haip_outcomes.report.cleared_literature import cleared_comparison
 from haip_outcomes.report.cleared_programme import cleared_proportions
 from haip_outcomes.report.content import Chapter, Refusal, results_of
@@ -34,10 +36,13 @@ from haip_outcomes.report.one_after_another import over_time
 from haip_outcomes.report.other_endpoints import other_endpoints
 from haip_outcomes.report.outside import last_look, notice, shareable, shared_facts, shared_problems
 from haip_outcomes.report.overall_survival import overall_survival
+from haip_outcomes.report.predicted import predicted
 from haip_outcomes.report.prognostic import prognostic
 from haip_outcomes.report.render import render_html
 from haip_outcomes.report.run import data_notes, problems_frame, run_facts, the_data, the_methods, the_run
+from haip_outcomes.report.treatments import treatments
 from haip_outcomes.report.turning import what_would_change
+from haip_outcomes.report.verified import not_verified
 from haip_outcomes.report.write import MARK, new_folder
 from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
@@ -93,7 +98,8 @@ class Report:
             (temporary / "index.html").write_text(self.html(), encoding="utf-8")
             self.results.to_csv(temporary / "results.csv", index=False, encoding="utf-8-sig")  # so that Excel reads µ and ²
             self.problems.to_csv(temporary / "problems.csv", index=False, encoding="utf-8-sig")
-            (temporary / MARK).write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
+            run = self.run | {FILES: fingerprints(temporary, self.run)} if "cohort_sha256" in self.run else self.run  # one for outside is not verified
+            (temporary / MARK).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
         return target / "index.html"
 
     def __repr__(self) -> str:
@@ -177,7 +183,8 @@ def _something_done(chapters: list[Chapter]) -> list[Chapter]:
 
 def _chapters(cohort: Cohort, *, everybody: Cohort, asked: Asked, policy: Policy, progress: Progress | None) -> list[Chapter]:
     """What is analysed, chapter by chapter."""
-    steps = ["the literature", "who is included", "overall survival", "liver events", "prognostic factors", "safety and delivery", "the comparison"]
+    steps = ["the literature", "who is included", "overall survival", "liver events", "prognostic factors", "predictions",
+             "treatments", "safety and delivery", "the comparison"]  # fmt: skip
 
     def step(name: str) -> None:
         _tell(progress, name, steps.index(name), len(steps))
@@ -195,20 +202,27 @@ def _chapters(cohort: Cohort, *, everybody: Cohort, asked: Asked, policy: Policy
     if others is not None:
         chapters.append(others)
     step("prognostic factors")
-    chapters.append(prognostic(cohort, comparison, policy))
+    chapter, models = prognostic(cohort, comparison, policy)
+    chapters.append(chapter)
+    step("predictions")
+    chapters.append(predicted(cohort, models, policy))
+    step("treatments")
+    chapters += filter(None, [treatments(cohort, policy)])
     step("safety and delivery")
     chapters.append(delivery(cohort, comparison, counts, policy))
     step("the comparison")
     chapters += _comparing(cohort, everybody, asked, comparison, refused, chapters, policy)
+    chapters += filter(None, [checklist(models, chapters, policy)])
     return _something_done(chapters)
 
 
 def _report(cohort: Cohort, chapters: list[Chapter], policy: Policy, small: tuple[str, ...], centre: str = "") -> Report:
     """The chapters with those on the data, the methods and the run; for outside after a last look."""
     notes = data_notes(cohort)
-    facts = shared_facts(run_facts(cohort, chapters)) if policy.hides else run_facts(cohort, chapters)
+    facts = shared_facts(run_facts(cohort, chapters)) if policy.hides else run_facts(cohort, chapters, centre)
     problems = shared_problems(notes, cohort, policy) if policy.hides else problems_frame(notes)
     chapters += [the_data(cohort, notes, policy), the_methods(cohort, chapters, policy), the_run(cohort, facts)]
+    chapters += [] if policy.hides else [not_verified(facts)]
     results = results_of(chapters)
     if policy.hides:
         last_look(chapters, results, problems, facts, cohort, policy)

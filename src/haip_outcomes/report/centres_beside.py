@@ -14,6 +14,7 @@ from haip_outcomes.benchmark.case_mix.shrinkage import Shrunken, shrunken
 from haip_outcomes.errors import HaipError
 from haip_outcomes.figures.funnels import plot_funnel
 from haip_outcomes.formatting import interval, listed, number, p_value, percent, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.programme.safety_and_delivery import applicable
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.asked import Asked
@@ -67,7 +68,7 @@ def _expected(model: ReferenceModel, cohort: Cohort, chapter: Chapter) -> None:
             for note in found.notes:
                 chapter.say(note, "note")
             chapter.record(found.tidy(), setting=setting, analysis=f"{model.label}, reference model {model.name or model.cohort}",
-                           quantity="observed/expected", method=found.method)  # fmt: skip
+                           quantity="observed/expected", method=found.method, recipe=recipe("case_mix"))  # fmt: skip
 
 
 def _expected_table(found: Expected, model: ReferenceModel, setting: str) -> Table:
@@ -166,12 +167,12 @@ def _shrunken(found: Funnel) -> Shrunken | HaipError:
 
 def _show(found: Funnel, drawn: Shrunken | HaipError, label: str, setting: str, name: str, chapter: Chapter, notes: tuple[str, ...] = ()) -> None:
     chapter.say(f"{label}: {' '.join(found.sentences)}")
-    chapter.show(replace(plot_funnel(found, y_label=label, label=[name for name in found.counts.groups if name.endswith(THIS)]), name=f"funnel_{name}"), f"funnel_{name}")
+    chapter.show(replace(plot_funnel(found, y_label=label, label=[name for name in found.counts.groups if name.endswith(THIS)]), name=f"funnel_{name}"), f"funnel_{name}", recipe=recipe("case_mix"))
     chapter.show(_table(found, drawn, label, notes), f"centres_{name}")
     unit = "probability" if found.kind == "proportion" else "ratio"
-    chapter.record(found.tidy(), setting=setting, analysis=f"{label}: centres", quantity="funnel", unit=unit, method=found.method)
+    chapter.record(found.tidy(), setting=setting, analysis=f"{label}: centres", quantity="funnel", unit=unit, method=found.method, recipe=recipe("case_mix"))
     if isinstance(drawn, Shrunken):
-        chapter.record(drawn.tidy(), setting=setting, analysis=f"{label}: centres", quantity="shrunken", unit=unit, method=drawn.method)
+        chapter.record(drawn.tidy(), setting=setting, analysis=f"{label}: centres", quantity="shrunken", unit=unit, method=drawn.method, recipe=recipe("case_mix"))
 
 
 def _table(found: Funnel, drawn: Shrunken | HaipError, label: str, notes: tuple[str, ...]) -> Table:

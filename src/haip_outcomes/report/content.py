@@ -15,7 +15,7 @@ from haip_outcomes.survival.results import VOCABULARY
 from haip_outcomes.tables.disclosure import OPEN, Policy
 from haip_outcomes.tables.table import Table
 
-RESULT_COLUMNS = ("chapter", "setting", "analysis", "quantity", *VOCABULARY, "unit", "shown", "method", "status", "reason")
+RESULT_COLUMNS = ("chapter", "setting", "analysis", "quantity", *VOCABULARY, "unit", "shown", "method", "status", "reason", "recipe")
 
 
 @dataclass(frozen=True)
@@ -81,31 +81,35 @@ class Chapter:
         """Add a paragraph."""
         self.blocks.append(Paragraph(text, kind))
 
-    def show(self, block: Table | Drawing, name: str, setting: str = "") -> None:
-        """Add a table or a figure under the name that its file will have; the numbers under a figure's axis are recorded.
+    def show(self, block: Table | Drawing, name: str, setting: str = "", *, recipe: str = "") -> None:
+        """Add a table or a figure under the name that its file will have; the numbers under a figure's axis are recorded, with their recipe.
 
         The name becomes a file's: a column's own name may hold anything, such as "../" or "/".
         """
         name = re.sub(r"[^\w-]+", "_", name)
         self.blocks.append(replace(block, name=name))
         if isinstance(block, Drawing) and block.numbers is not None:
-            self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis", cleared=True)
+            self.record(block.numbers, setting=setting, analysis=f"figure {name}", quantity="numbers under the axis", cleared=True, recipe=recipe)
 
-    def draw(self, make: Callable[[], Drawing], name: str, setting: str) -> None:
+    def draw(self, make: Callable[[], Drawing], name: str, setting: str, *, recipe: str = "") -> None:
         """Show a figure; in a report for outside, where it may have nothing left to draw, its line says why."""
         if not self.policy.hides:
-            self.show(make(), name, setting)
+            self.show(make(), name, setting, recipe=recipe)
             return
         with self.attempt(f"figure {name.replace('_', ' ')}", setting):
-            self.show(make(), name, setting)
+            self.show(make(), name, setting, recipe=recipe)
 
     def headline(self, group: str, measure: str, value: str) -> None:
         """Add a cell to the first screen's table: a column a setting, a row a measure."""
         self.headlines.append((group, measure, value))
 
     def record(self, frame: pd.DataFrame, *, setting: str, analysis: str, quantity: str, unit: str = "", method: str = "",
-               cleared: bool = False) -> None:  # fmt: skip
-        """Keep the numbers shown, for results.csv, and the method's sentence, for the chapter on methods."""
+               cleared: bool = False, recipe: str = "") -> None:  # fmt: skip
+        """Keep the numbers shown, for results.csv, and the method's sentence, for the chapter on methods.
+
+        `recipe` (or the frame's own column `recipe`, row by row) says how the numbers were made, so that `verify` can compute them again:
+        prognosis/verification/recipes.py. A report for outside has none: what it hides can't be verified there.
+        """
         method = self.policy.method(method)
         if method and method not in self.methods:
             self.methods.append(method)
@@ -118,6 +122,8 @@ class Chapter:
         if "quantity" in frame:
             about.pop("quantity")
             kept = kept.assign(quantity=frame["quantity"])
+        if not self.policy.hides:
+            kept = kept.assign(recipe=frame.get("recipe", recipe or None))
         self.records.append(kept.assign(**about))
 
     def refuse(self, analysis: str, reason: str, setting: str = "") -> None:
@@ -145,4 +151,5 @@ def results_of(chapters: list[Chapter]) -> pd.DataFrame:
     """Every number shown in these chapters, in long format."""
     frames = [frame for chapter in chapters for frame in chapter.records]
     rows = [record for frame in frames for record in frame.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    outside = any(chapter.policy.hides for chapter in chapters)  # nothing of it can be verified, so it has no recipes
+    return pd.DataFrame(rows, columns=[name for name in RESULT_COLUMNS if not (outside and name == "recipe")])

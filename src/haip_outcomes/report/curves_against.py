@@ -14,6 +14,7 @@ from haip_outcomes.benchmark.literature import Figures
 from haip_outcomes.formatting import interval, number, p_value, plural
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.cautioned import with_caution
+from haip_outcomes.report.centre_recipes import recipe_against
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.tables.table import Table
 
@@ -48,7 +49,7 @@ def curves(cohort: Cohort, comparison: Comparison, figures: Figures | None, chap
                         "results.csv only.", "note")  # fmt: skip
         _not_held(found, chapter)
         for one in found:
-            _record(one, bool(named & set(one.figures)), chapter)
+            _record(one, bool(named & set(one.figures)), cohort, chapter)
 
 
 def _table(some: Sequence[AgainstCurve], named: set[str]) -> Table:
@@ -91,14 +92,17 @@ def _not_held(found: Sequence[AgainstCurve], chapter: Chapter) -> None:
         chapter.refuse_quietly(f"against {one.name}", one.reason, one.setting)
 
 
-def _record(one: AgainstCurve, named: bool, chapter: Chapter) -> None:
+def _record(one: AgainstCurve, named: bool, cohort: Cohort, chapter: Chapter) -> None:
     if not one.readings:
         return
     rows = []
     for reading in one.readings:
         row: Any = reading.row
+        made = recipe_against(one, reading.convention, cohort)
         tested = {"statistic": row["statistic"], "df": row["df"], "p_value": row["p_value"]} if one.judged and named else {}
         rows.append({"quantity": "observed over expected", "term": reading.convention, "estimate": row["estimate"], "conf_low": row["conf_low"],
-                     "conf_high": row["conf_high"], "n": row["n"], "n_event": row["n_event"], "shown": "; ".join(filter(None, [one.not_judged, reading.result.method])), **tested})  # fmt: skip
-        rows.append({"quantity": "expected events", "term": reading.convention, "estimate": row["n_expected"], "std_error": math.sqrt(float(row["variance_of_expected"]))})
+                     "conf_high": row["conf_high"], "n": row["n"], "n_event": row["n_event"], "shown": "; ".join(filter(None, [one.not_judged, reading.result.method])),
+                     "recipe": made, **tested})  # fmt: skip
+        rows.append({"quantity": "expected events", "term": reading.convention, "estimate": row["n_expected"], "std_error": math.sqrt(float(row["variance_of_expected"])),
+                     "recipe": made})  # fmt: skip
     chapter.record(pd.DataFrame(rows), setting=one.setting, analysis=f"{one.endpoint} against {one.name}", quantity="", method=_METHOD)

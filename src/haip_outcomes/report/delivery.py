@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from haip_outcomes.benchmark.comparison import Comparison
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.programme.safety_and_delivery import EARLY, Proportions, proportions
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.cleared_programme import cleared_proportions
@@ -32,7 +33,7 @@ def delivery(cohort: Cohort, comparison: Comparison | None, counts: dict[str, Pr
     if len(cohort.settings) > 1 and cohort.plan.programme:
         parts["all"] = cleared_proportions(proportions(cohort, together=True), cohort, policy)
     for setting, found in parts.items():
-        _record(found, setting, chapter)
+        _record(found, setting, cohort, chapter)
     if any(len(found.frame) for found in parts.values()):
         chapter.show(proportions_table(_together(list(parts.values())), policy), "safety_and_delivery")
     beside(comparison, (*cohort.settings, "both"), (*cohort.plan.programme, "first_cycle_not_delivered"), chapter)
@@ -46,18 +47,26 @@ def _together(parts: list[Proportions]) -> Proportions:
     return replace(parts[0], frame=frame.sort_values("outcome", key=lambda names: names.map(order), kind="stable", ignore_index=True))
 
 
-def _record(found: Proportions, setting: str, chapter: Chapter) -> None:
+def _record(found: Proportions, setting: str, cohort: Cohort, chapter: Chapter) -> None:
     """A row a proportion or median; and a row for each quartile, and for the patients not known or gone early."""
     tidy = found.tidy().rename(columns={"statistic": "quantity"})
+    tidy["recipe"] = [_made(str(name), cohort) for name in tidy["outcome"]]
     rows = [tidy]
     for column, quantity in (("q1", "lower quartile"), ("q3", "upper quartile")):
         timed = tidy[tidy["quantity"] == "median"]
-        rows.append(timed[["outcome", "group", "n"]].assign(quantity=quantity, estimate=timed[column]))
+        rows.append(timed[["outcome", "group", "n", "recipe"]].assign(quantity=quantity, estimate=timed[column]))
     late = () if chapter.policy.hides else (("n_left_early", "left early"),)
     for column, quantity in (("n_missing", "not known"), *late):
-        rows.append(tidy[["outcome", "group"]].assign(quantity=quantity, n=tidy[column]))
+        rows.append(tidy[["outcome", "group", "recipe"]].assign(quantity=quantity, n=tidy[column]))
     for unit in dict.fromkeys(tidy["unit"]):
         own = set(tidy.loc[tidy["unit"] == unit, "outcome"])
         kept = [frame[frame["outcome"].isin(own)] for frame in rows]
         chapter.record(pd.concat([frame for frame in kept if len(frame)], ignore_index=True), setting=setting, analysis="safety and delivery",
                        quantity="", unit=unit, method=found.method, cleared=True)  # fmt: skip
+
+
+def _made(name: str, cohort: Cohort) -> str:
+    """The recipe of an entry of the programme."""
+    if name == EARLY:
+        return recipe("early_deaths", of="os")
+    return recipe("days" if cohort.plan.programme[name].start else "proportion", of=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from haip_outcomes.benchmark.centre import BY_ERROR
 from haip_outcomes.benchmark.comparison import Compared, Comparison
 from haip_outcomes.benchmark.estimands import LIVER
 from haip_outcomes.benchmark.verdicts import (
@@ -18,6 +19,7 @@ from haip_outcomes.formatting import plural
 from haip_outcomes.report.content import Verdict
 from haip_outcomes.tables.comparisons import shown, title_of, value_text
 
+_SYMMETRIC = "limits ± 1.96 SE, as the source has them"
 UNDECIDED = (TOO_FEW, NOT_JUDGED, NOT_COMPARABLE, SAME_PATIENTS)
 # survival, the liver, safety, delivery: in this order, each with the endpoints that answer it, the plainest first
 _QUESTIONS = (("overall_survival",), LIVER, ("postop_complication", "pump_complication", "biliary_sclerosis"),
@@ -42,7 +44,7 @@ def urgency(one: Compared) -> int:
 
 def _judged(comparison: Comparison, one: Compared) -> Verdict:
     numbers = next(shown(comparison, [one.figure.id]))[1] if one.answers else ()
-    here = "; ".join(value_text(row) + (f" ({row['convention']})" if row["convention"] else "") for row in numbers)
+    here = "; ".join(value_text(row) + "".join(f" ({words})" for words in (row["convention"], _SYMMETRIC if row["centre_basis"] == BY_ERROR else "") if words) for row in numbers)
     n = f", n = {one.figure.n}" if one.figure.n else ""
     return Verdict(title_of(one), here or "-", f"{one.figure.printed} ({one.short}{n})", one.verdict)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from haip_outcomes.formatting import count, listed
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.outside import shared_flow
@@ -28,7 +29,9 @@ def included(cohort: Cohort, policy: Policy = OPEN) -> Chapter:
     with chapter.attempt("patient characteristics"):
         by = "setting" if len(cohort.settings) > 1 else None
         chapter.show(baseline_table(cohort, by=by, policy=policy), "table1_characteristics")
-        chapter.record(baseline_frame(cohort, by=by, policy=policy), setting="all", analysis="characteristics", quantity="", cleared=True)
+        numbers = baseline_frame(cohort, by=by, policy=policy)
+        made = [recipe("characteristic", of=column, by=by) for column in numbers["term"]]
+        chapter.record(numbers.assign(recipe=made), setting="all", analysis="characteristics", quantity="", cleared=True)
     _missing(cohort, chapter)
     return chapter
 
@@ -47,15 +50,17 @@ def _flow(cohort: Cohort, chapter: Chapter) -> None:
     left = flow["step"] == "left out"
     frame = pd.DataFrame({"group": flow["step"].where(~left, "left out: " + flow["because"]), "n": flow["excluded"].where(left, flow["n"])})
     parts = pd.DataFrame([{"group": f"analysed: {setting}", "n": len(part)} for setting, part, _ in by_setting(cohort)])
-    chapter.record(pd.concat([frame, parts]), setting="all", analysis="patient flow", quantity="patients")
+    chapter.record(pd.concat([frame, parts]), setting="all", analysis="patient flow", quantity="patients", recipe=recipe("counts"))
 
 
 def _follow_up(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
-    tte = part.endpoint("os" if "os" in part.plan.endpoints else next(iter(part.plan.endpoints)))
+    endpoint = "os" if "os" in part.plan.endpoints else next(iter(part.plan.endpoints))
+    tte = part.endpoint(endpoint)
     curve = follow_up(tte)
     row = medians(curve, chapter.policy)
     words = median_text(row.iloc[0], chapter.policy)
-    chapter.record(row, setting=setting, analysis="follow-up", quantity="median", unit=tte.unit, method=curve.method, cleared=True)
+    chapter.record(row, setting=setting, analysis="follow-up", quantity="median", unit=tte.unit, method=curve.method, cleared=True,
+                   recipe=recipe("median", of=endpoint, reverse=True))  # fmt: skip
     chapter.say(f"{title}: median follow-up {words} {tte.unit} since {tte.time_zero} (reverse Kaplan-Meier).")
     chapter.headline(title, f"Median follow-up, {tte.unit}", words)
 
@@ -83,7 +88,8 @@ def _missing(cohort: Cohort, chapter: Chapter) -> None:
             absent = part.frame.index[part[column].isna()]
             shown = chapter.policy.family(part.frame.index, [absent, part.frame.index.difference(absent)], CHARACTERISTICS)[0]
             cells.append(chapter.policy.cell(shown, count(missing, len(part))))
-            records.append({"term": column, "group": title, "n": len(part), "n_event": missing if shown else np.nan})
+            records.append({"term": column, "group": title, "n": len(part), "n_event": missing if shown else np.nan,
+                            "recipe": recipe("missing", of=column, patients=setting)})  # fmt: skip
         if total:
             rows.append((cohort.plan.label(column), *cells))
         else:

@@ -13,8 +13,10 @@ from haip_outcomes.benchmark.verdicts import WORSE
 from haip_outcomes.errors import EndpointError, FitError, HaipError
 from haip_outcomes.figures.forest import plot_comparisons
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.cautioned import POINTER, caution_of, with_caution
+from haip_outcomes.report.centre_recipes import recipe_of
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.curves_against import curves
 from haip_outcomes.report.first_screen import UNDECIDED, lines, urgency
@@ -91,7 +93,7 @@ def literature(comparison: Comparison | None, refused: HaipError | None, before:
         table = side_by_side(comparison, others, "Other published figures beside this centre")
         chapter.show(with_caution(table, comparison, policy), "other_figures")
     chapter.show(_not_compared(comparison), "not_compared")
-    _record(comparison, chapter)
+    _record(comparison, cohort, chapter)
     return chapter
 
 
@@ -129,12 +131,14 @@ def _not_compared(comparison: Comparison) -> Table:
                  rows, ("results.csv names each figure with its reason in full.",))  # fmt: skip
 
 
-def _record(comparison: Comparison, chapter: Chapter) -> None:
+def _record(comparison: Comparison, cohort: Cohort | None, chapter: Chapter) -> None:
     """Both sides of every comparison: the centre's number, the published one, their difference."""
     counts = {"figures looked at": comparison.looked_at, "figures set beside": sum(one.answers is not None for one in comparison.compared),
               "figures named in the plan": len(comparison.judged)}  # fmt: skip
-    chapter.record(pd.DataFrame([{"quantity": name, "n": n} for name, n in counts.items()]), setting="all", analysis="the literature", quantity="", cleared=True)
+    chapter.record(pd.DataFrame([{"quantity": name, "n": n} for name, n in counts.items()]), setting="all", analysis="the literature", quantity="", cleared=True,
+                   recipe=recipe("counts"))  # fmt: skip
     tidy = comparison.tidy()
+    made = {} if cohort is None or chapter.policy.hides else _recipes(comparison, cohort)
     answered = {one.figure.id for one in comparison.compared if one.answers}
     for row in tidy.to_dict("records"):
         about = {"setting": row["setting"], "analysis": f"{row['figure']}: {row['convention'] or row['endpoint']}", "unit": row["unit"]}
@@ -143,10 +147,18 @@ def _record(comparison: Comparison, chapter: Chapter) -> None:
             continue
         shown = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
         shown += "; to be read with the plan's caution" if caution_of(comparison) else ""
-        numbers = [{**{name: row[name] for name in ("outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event")}, "quantity": "centre", "shown": shown}]
+        numbers = [{**{name: row[name] for name in ("outcome", "group", "time", "estimate", "conf_low", "conf_high", "n", "n_event")}, "quantity": "centre", "shown": shown,
+                    "recipe": made.get((row["figure"], row["convention"]))}]  # fmt: skip
         numbers.append({"quantity": "published", "estimate": row["published"], "conf_low": row["published_low"],
-                        "conf_high": row["published_high"], "n": row["published_n"], "time": row["time"], "shown": row["printed"]})  # fmt: skip
+                        "conf_high": row["published_high"], "n": row["published_n"], "time": row["time"], "shown": row["printed"],
+                        "recipe": recipe("published")})  # fmt: skip
         if not pd.isna(row["difference"]):
             numbers.append({"quantity": f"{row['contrast']} centre to published", "estimate": row["difference"], "time": row["time"],
-                            "conf_low": row["difference_low"], "conf_high": row["difference_high"]})  # fmt: skip
+                            "conf_low": row["difference_low"], "conf_high": row["difference_high"], "recipe": recipe("contrast", kind=row["contrast"])})  # fmt: skip
         chapter.record(pd.DataFrame(numbers), quantity="", method=comparison.method, cleared=True, **about)
+
+
+def _recipes(comparison: Comparison, cohort: Cohort) -> dict[tuple[object, object], str]:
+    """How the centre's number beside each figure was made, by figure and convention."""
+    return {(one.figure.id, ours.convention): recipe_of(ours, cohort, one.figure.setting, one.figure)
+            for one in comparison.compared if one.answers is not None for ours in one.answers.numbers}  # fmt: skip

@@ -9,6 +9,7 @@ from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.errors import EndpointError
 from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
 from haip_outcomes.formatting import count, number, percent, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.groups import with_group
@@ -66,14 +67,17 @@ def _liver(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
         curve = survival_curve(tte.only(cause))
         incidence = incidence_of(tte)
         times = part.plan.analysis.times
-        chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"liver_free_{setting}", setting)
-        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=cause, policy=chapter.policy), f"liver_incidence_{setting}", setting)
+        chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"liver_free_{setting}", setting,
+                     recipe=recipe("at_risk", of="liver", only=cause))  # fmt: skip
+        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=cause, policy=chapter.policy), f"liver_incidence_{setting}", setting,
+                     recipe=recipe("at_risk", of="liver"))  # fmt: skip
         chapter.show(medians_table({"": curve}, tte.label, policy=chapter.policy), f"liver_medians_{setting}")
         chapter.show(incidence_table(incidence, times, policy=chapter.policy), f"liver_incidence_{setting}")
         for method in ("brookmeyer-crowley", "standard-error"):
             chapter.record(medians(curve, chapter.policy, method=method), setting=setting, analysis=f"{tte.label}, deaths censored",
-                           quantity=f"median ({method})", unit=tte.unit, method=curve.method, cleared=True)  # fmt: skip
-        record_incidence(incidence, times, setting, f"{tte.label}, any time", chapter)
+                           quantity=f"median ({method})", unit=tte.unit, method=curve.method, cleared=True,
+                           recipe=recipe("median", of="liver", only=cause, method=method if method == "standard-error" else ""))  # fmt: skip
+        record_incidence(incidence, times, setting, f"{tte.label}, any time", chapter, of="liver")
         _liver_headline(curve, incidence, cause, title, times, chapter)
         _late_deaths(part, setting, cause, chapter)
 
@@ -150,14 +154,14 @@ def _late_deaths(part: Cohort, setting: str, cause: str, chapter: Chapter) -> No
                        for row in own.to_dict("records"))  # fmt: skip
     chapter.say(f"{told}: one may have been missed. With these deaths not counted and the patients censored when last seen, the cumulative "
                 f"incidence of {cause.lower()} events is {values or 'not known'}.", "note")  # fmt: skip
-    record_incidence(incidence, times, setting, "late deaths censored when last seen", chapter)
+    record_incidence(incidence, times, setting, "late deaths censored when last seen", chapter, of="liver", late_deaths="censored")
 
 
-def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter) -> None:
-    """The numbers of an incidence table, for results.csv."""
+def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter, **made: str) -> None:
+    """The numbers of an incidence table, for results.csv; `made` says of which times they are, for their recipe."""
     policy = chapter.policy
     chapter.record(values_at(incidence, times, policy), setting=setting, analysis=analysis, quantity="cumulative incidence",
-                   unit=incidence.unit, method=incidence.method, cleared=True)  # fmt: skip
+                   unit=incidence.unit, method=incidence.method, cleared=True, recipe=recipe("cumulative_incidence", **made, variance=incidence.variance))  # fmt: skip
     counts: list[dict[str, object]] = [{"outcome": outcome, "group": group, "n": n, "n_event": k} for outcome in incidence.states
               for group, n, k in zip(incidence.groups, incidence.n, incidence.n_event(outcome), strict=True)]  # fmt: skip
     if policy.hides:
@@ -165,17 +169,18 @@ def record_incidence(incidence: CumulativeIncidence, times: tuple[float, ...], s
             one = next(one for one in incidence.sets if one.group == row["group"])
             n, events = sizes(one, policy, incidence.groups, incidence.sets, incidence.states.index(str(row["outcome"])) + 1)
             row |= {"n": row["n"] if n else np.nan, "n_event": row["n_event"] if events else np.nan}
-    chapter.record(pd.DataFrame(counts), setting=setting, analysis=analysis, quantity="patients and events", cleared=True)
+    chapter.record(pd.DataFrame(counts), setting=setting, analysis=analysis, quantity="patients and events", cleared=True, recipe=recipe("incidence_counts", **made))
 
 
 def _composite(part: Cohort, setting: str, chapter: Chapter) -> None:
-    recipe = part.plan.endpoints["hepatic_pfs"]
-    curve = survival_curve(part.endpoint("hepatic_pfs").any_event(recipe.label))
+    planned = part.plan.endpoints["hepatic_pfs"]
+    curve = survival_curve(part.endpoint("hepatic_pfs").any_event(planned.label))
     found = medians(curve, chapter.policy)
     row = found.iloc[0]
     counts = "" if row[["n", "n_event"]].isna().any() else f", {int(row['n_event'])} events in {plural(int(row['n']), 'patient')}"
-    chapter.say(f"{recipe.label}: median {median_text(row, chapter.policy)} {curve.unit} since {curve.time_zero}{counts}.")
-    chapter.record(found, setting=setting, analysis=recipe.label, quantity="median", unit=curve.unit, method=curve.method, cleared=True)
+    chapter.say(f"{planned.label}: median {median_text(row, chapter.policy)} {curve.unit} since {curve.time_zero}{counts}.")
+    chapter.record(found, setting=setting, analysis=planned.label, quantity="median", unit=curve.unit, method=curve.method, cleared=True,
+                   recipe=recipe("median", of="hepatic_pfs", any=True))  # fmt: skip
 
 
 def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> None:
@@ -191,9 +196,10 @@ def _first_site(part: Cohort, setting: str, title: str, chapter: Chapter) -> Non
         chapter.headline(title, tte.label, told)
         chapter.record(pd.DataFrame({"outcome": list(counts), "n": tte.n if shown[""] else np.nan,
                                      "n_event": [k if shown[name] else np.nan for name, k in counts.items()]}), setting=setting,
-                       analysis=tte.label, quantity="first events", cleared=True)  # fmt: skip
-        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], policy=chapter.policy), f"first_site_{setting}", setting)
-        record_incidence(incidence, times, setting, tte.label, chapter)
+                       analysis=tte.label, quantity="first events", cleared=True, recipe=recipe("first_events", of="first_site"))  # fmt: skip
+        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], policy=chapter.policy), f"first_site_{setting}", setting,
+                     recipe=recipe("at_risk", of="first_site"))  # fmt: skip
+        record_incidence(incidence, times, setting, tte.label, chapter, of="first_site")
         splits: dict[str, Table] = {}
         notes: list[str] = []
         for group in part.plan.analysis.groups:
@@ -225,8 +231,9 @@ def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], 
     notes.append(f"{label}, Gray's test (the other events competing): {words}. The p-values are not adjusted for the number of tests."
                  if tests else f"{label}: {UNTESTED}")  # fmt: skip
     analysis = f"{tte.label} by {small(label)}"
-    record_incidence(incidence, part.plan.analysis.times, setting, analysis, chapter)
+    record_incidence(incidence, part.plan.analysis.times, setting, analysis, chapter, of="first_site", by=group)
     for cause, test in tests.items():
         chapter.record(test_frame(test, chapter.policy).assign(outcome=cause), setting=setting, analysis=analysis, quantity="Gray's test", method=test.method,
-                       cleared=True)  # fmt: skip
-    chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], tests=tests, by_label=label, policy=chapter.policy), f"first_site_{setting}_by_{group}", setting)
+                       cleared=True, recipe=recipe("gray", of="first_site", by=group))  # fmt: skip
+    chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], tests=tests, by_label=label, policy=chapter.policy), f"first_site_{setting}_by_{group}", setting,
+                 recipe=recipe("at_risk", of="first_site", by=group))  # fmt: skip

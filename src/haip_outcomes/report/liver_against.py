@@ -13,8 +13,10 @@ from haip_outcomes.benchmark.pooling.cells import LEAST, cells_of
 from haip_outcomes.benchmark.verdicts import NOT_COMPARABLE, NOT_JUDGED, SAME_PATIENTS
 from haip_outcomes.figures.liver_literature import plot_liver_literature
 from haip_outcomes.formatting import listed, number, percent, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.cautioned import with_caution
+from haip_outcomes.report.centre_recipes import recipe_of
 from haip_outcomes.report.cleared_liver import cleared_liver
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.words import by_setting, months
@@ -37,11 +39,11 @@ def liver_against(cohort: Cohort, comparison: Comparison | None, policy: Policy 
     for setting, part, title in by_setting(cohort):
         chapter.heading(title)
         with chapter.attempt("time to liver progression against the literature", setting):
-            _setting(cleared_liver(liver_of(part, setting, comparison), part, policy), comparison, published() if figures is None else figures, setting, chapter)
+            _setting(part, cleared_liver(liver_of(part, setting, comparison), part, policy), comparison, published() if figures is None else figures, setting, chapter)
     return chapter
 
 
-def _setting(found: LiverProgression, comparison: Comparison, figures: Figures, setting: str, chapter: Chapter) -> None:
+def _setting(part_of: Cohort, found: LiverProgression, comparison: Comparison, figures: Figures, setting: str, chapter: Chapter) -> None:
     on_axis = [one for panel in found.panels for one in panel.published]
     chapter.figures_shown += [one.figure.id for one in (*on_axis, *found.elsewhere)]
     chapter.say(" ".join(filter(None, [_sources(on_axis, found), _poolable(on_axis, figures)])))
@@ -54,6 +56,8 @@ def _setting(found: LiverProgression, comparison: Comparison, figures: Figures, 
     if on_axis or found.elsewhere:
         chapter.show(with_caution(_published(found), comparison, chapter.policy), f"liver_published_{setting}")
     tidy = found.tidy()
+    made = {} if chapter.policy.hides else _recipes(found, part_of, setting)
+    tidy["recipe"] = [recipe("published") if row["source"] != "this centre" else made.get((row["term"], row["kind"], row["time"])) for row in tidy.astype(object).where(tidy.notna(), None).to_dict("records")]
     for source, rows in tidy.groupby("source", sort=False):
         ours = source == "this centre"
         for (kind, unit), part in rows.groupby(["kind", "unit"], sort=False):
@@ -174,3 +178,10 @@ def _word(one: Compared) -> str:
     if one.verdict == NOT_JUDGED and one.reason == UNNAMED:
         return "-"
     return f"{one.verdict}: {one.reason}" if one.verdict == NOT_COMPARABLE and one.reason else one.verdict
+
+
+def _recipes(found: LiverProgression, part: Cohort, setting: str) -> dict[tuple[object, object, object], str]:
+    """How each of the centre's numbers was made, by way of counting, kind and time."""
+    told = [(one, None if time is None else "events", time) for way in found.counting for time, one in zip((None, *found.times), way, strict=True)]
+    told += [(one, "free" if panel.statistic == "landmark_probability" else None if panel.horizon is None else "events", panel.horizon) for panel in found.panels for one in panel.ours]
+    return {(one.words, kind or "median", time): recipe_of(one.number, part, setting) for one, kind, time in told if one.number is not None}

@@ -21,9 +21,11 @@ from haip_outcomes.benchmark.published_figure import PublishedFigure
 from haip_outcomes.benchmark.verdicts import SAME_PATIENTS
 from haip_outcomes.figures.control_charts import plot_cusum, plot_learning_curve
 from haip_outcomes.formatting import percent, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.programme.safety_and_delivery import applicable
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.asked import Asked
+from haip_outcomes.report.chance import SEED
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.words import small
 from haip_outcomes.tables.disclosure import OPEN, Policy
@@ -33,7 +35,6 @@ ENOUGH = 20  # cases in their order, below which a chart has next to no chance t
 FEW = 5  # events, and cases without one
 UNSURE = ("The chart takes what is expected as known. It was itself estimated, so false alarms are more frequent than 5 of 100: against a curve of 49 patients "
           "9, 11, 16 and 20 of 100 sound centres of 20, 34, 60 and 100 patients would signal (simulated; benchmarks/COVERAGE.md).")  # fmt: skip
-SEED = 20260101  # of the simulated limits: the same report twice has the same limits
 OUTSIDE = "In a report for outside, charts patient after patient are left out: each step of such a line is one patient's outcome."
 
 
@@ -95,9 +96,11 @@ def _complication(part: Cohort, name: str, comparison: Comparison | None, asked:
     with chapter.attempt(f"{item.label}, by case number", "all"):
         curve = learning_curve(outcome)
         chapter.say(f"{item.label}: {curve.sentence}")
-        chapter.show(plot_learning_curve(curve, y_label=f"{item.label} (%)", name=f"learning_{name}"), f"learning_{name}")
-        chapter.record(curve.glance(), setting="all", analysis=f"{item.label}: by case number", quantity="odds ratio a doubling of cases", method=curve.method)
-        chapter.record(curve.tidy(), setting="all", analysis=f"{item.label}: by case number", quantity="", unit="probability", method=curve.method)
+        chapter.show(plot_learning_curve(curve, y_label=f"{item.label} (%)", name=f"learning_{name}"), f"learning_{name}", recipe=recipe("chart_points"))
+        chapter.record(curve.glance(), setting="all", analysis=f"{item.label}: by case number", quantity="odds ratio a doubling of cases", method=curve.method,
+                   recipe=recipe("chart"))  # fmt: skip
+        chapter.record(curve.tidy(), setting="all", analysis=f"{item.label}: by case number", quantity="", unit="probability", method=curve.method,
+                   recipe=recipe("chart_points"))  # fmt: skip
     references = list(_risks(eligible, name, outcome, comparison, asked))
     if not references:
         chapter.refuse(f"{item.label}, CUSUM", "nothing says how many to expect: name a published share of it in [benchmark] judge, or give a reference model "
@@ -109,7 +112,7 @@ def _complication(part: Cohort, name: str, comparison: Comparison | None, asked:
             chart = cusum(own, risk, rng=np.random.default_rng(SEED))
             chapter.say(f"{item.label}, {reference.words}: {chart.sentence}")
             title = f"cusum_{name}_{reference.setting}"
-            chapter.show(plot_cusum(chart, name=title), title)
+            chapter.show(plot_cusum(chart, name=title), title, recipe=recipe("chart_points"))
             _record(chart, reference.setting, f"{item.label}: CUSUM, {reference.words}", chapter)
 
 
@@ -169,7 +172,7 @@ def _deaths(part: Cohort, dates: pd.Series, comparison: Comparison | None, asked
             chapter.say(f"{label}, {words}: {chart.sentence}")
             chapter.say(UNSURE, "note")
             title = f"cusum_survival_{'_'.join(settings)}"
-            chapter.show(plot_cusum(chart, name=title), title)
+            chapter.show(plot_cusum(chart, name=title), title, recipe=recipe("chart_points"))
             _record(chart, settings[0], f"{label}: CUSUM, {words}", chapter)
 
 
@@ -193,5 +196,7 @@ def _curves(part: Cohort, comparison: Comparison | None, asked: Asked) -> Iterat
 
 
 def _record(chart: Cusum, setting: str, analysis: str, chapter: Chapter) -> None:
-    chapter.record(chart.glance(), setting=setting, analysis=analysis, quantity="observed/expected", method=chart.method)
-    chapter.record(chart.tidy(), setting=setting, analysis=analysis, quantity="statistic", method=chart.method)
+    chapter.record(chart.glance(), setting=setting, analysis=analysis, quantity="observed/expected", method=chart.method,
+                   recipe=recipe("chart"))  # fmt: skip
+    chapter.record(chart.tidy(), setting=setting, analysis=analysis, quantity="statistic", method=chart.method,
+                   recipe=recipe("chart_points"))  # fmt: skip

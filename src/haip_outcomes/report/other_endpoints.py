@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.figures.curves import plot_cumulative_incidence, plot_survival
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.literature import beside
@@ -38,12 +39,12 @@ def _endpoint(part: Cohort, name: str, setting: str, chapter: Chapter) -> None:
     """Time to the first of its events; with several kinds of event also the incidence of each, the others competing."""
     tte, times = part.endpoint(name), part.plan.analysis.times
     curve = survival_curve(tte.any_event(tte.label))
-    chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"{name}_{setting}", setting)
+    chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"{name}_{setting}", setting, recipe=recipe("at_risk", of=name, any=True))
     incidence = incidence_of(tte) if len(tte.states) > 1 else None
     if incidence is not None:
-        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], policy=chapter.policy), f"{name}_{setting}_incidence", setting)
+        chapter.draw(lambda: plot_cumulative_incidence(incidence, cause=tte.states[0], policy=chapter.policy), f"{name}_{setting}_incidence", setting, recipe=recipe("at_risk", of=name))
     chapter.show(survival_table(curve, times, policy=chapter.policy), f"{name}_{setting}")
-    record_curve(curve, times, setting, tte.label, chapter)
+    record_curve(curve, times, setting, tte.label, chapter, of=name, any=True)
     if incidence is not None:
         chapter.show(incidence_table(incidence, times, policy=chapter.policy), f"{name}_{setting}_incidence")
-        record_incidence(incidence, times, setting, tte.label, chapter)
+        record_incidence(incidence, times, setting, tte.label, chapter, of=name)

@@ -7,6 +7,7 @@ import pandas as pd
 from haip_outcomes.benchmark.comparison import Comparison
 from haip_outcomes.figures.curves import plot_survival
 from haip_outcomes.formatting import interval, p_value, percent
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.programme.safety_and_delivery import EARLY, Proportions
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
@@ -48,8 +49,8 @@ def _curve(part: Cohort, setting: str, title: str, notes: list[str], chapter: Ch
     tte = part.endpoint("os")
     curve = survival_curve(tte)
     times = part.plan.analysis.times
-    chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"overall_survival_{setting}", setting)
-    record_curve(curve, times, setting, tte.label, chapter)
+    chapter.draw(lambda: plot_survival(curve, policy=chapter.policy), f"overall_survival_{setting}", setting, recipe=recipe("at_risk", of="os"))
+    record_curve(curve, times, setting, tte.label, chapter, of="os")
     middle = medians(curve, chapter.policy).iloc[0]
     since = f"{curve.unit} since {curve.time_zero}"
     chapter.headline(title, f"Median overall survival, {since}", median_text(middle, chapter.policy))
@@ -68,10 +69,10 @@ def _mean(curve: SurvivalCurve, horizon: float, setting: str, notes: list[str], 
         notes.append(f"Of the first {months(horizon)} {curve.unit}, patients lived {interval(one['estimate'], one['conf_low'], one['conf_high'], 1)} on average "
                      "(restricted mean, 95% CI).")  # fmt: skip
         chapter.record(_tenths(mean.tidy(), chapter.policy), setting=setting, analysis=curve.label, quantity="restricted mean", unit=curve.unit, method=mean.method,
-                       cleared=True)  # fmt: skip
+                       cleared=True, recipe=recipe("restricted_mean", of="os"))  # fmt: skip
 
 
-def _mean_differences(curve: SurvivalCurve, times: tuple[float, ...], label: str, reference: str, setting: str, chapter: Chapter) -> str:
+def _mean_differences(curve: SurvivalCurve, times: tuple[float, ...], label: str, group: str, reference: str, setting: str, chapter: Chapter) -> str:
     """The same between groups, in words, up to the last planned time at which each still has 5 patients at risk; else nothing."""
     at = curve.at(list(times)).groupby("time")["n_risk"].min()
     reached = at[at >= 5].index
@@ -83,7 +84,8 @@ def _mean_differences(curve: SurvivalCurve, times: tuple[float, ...], label: str
     mean = restricted_mean(curve, horizon=float(reached.max()))
     told = mean.contrast(reference)
     chapter.record(_tenths(told.drop(columns="reference"), chapter.policy), setting=setting, analysis=f"{curve.label} by {small(label)}, against {reference}",
-                   quantity="difference of restricted means", unit=curve.unit, method=mean.method, cleared=True)  # fmt: skip
+                   quantity="difference of restricted means", unit=curve.unit, method=mean.method, cleared=True,
+                   recipe=recipe("restricted_mean_difference", of="os", by=group, reference=reference))  # fmt: skip
     words = [f"{row['group']} less {reference}: {interval(row['estimate'], row['conf_low'], row['conf_high'], 1)} {curve.unit}, p {p_value(row['p_value'])}"
              for row in told.to_dict("records")]  # fmt: skip
     return f"Mean survival in the first {months(mean.horizon)} {curve.unit}, {'; '.join(words)}."
@@ -114,12 +116,14 @@ def _tenths(frame: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return kept.assign(**{name: kept[name].round(1) for name in ("estimate", "conf_low", "conf_high") if name in kept})
 
 
-def record_curve(curve: SurvivalCurve, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter) -> None:
-    """The numbers of a survival table, for results.csv."""
+def record_curve(curve: SurvivalCurve, times: tuple[float, ...], setting: str, analysis: str, chapter: Chapter, **made: str | bool) -> None:
+    """The numbers of a survival table, for results.csv; `made` says of which times they are, for their recipe."""
     unit = curve.unit
     policy, method = chapter.policy, curve.method
-    chapter.record(medians(curve, policy), setting=setting, analysis=analysis, quantity="median", unit=unit, method=method, cleared=True)
-    chapter.record(values_at(curve, times, policy), setting=setting, analysis=analysis, quantity="survival probability", unit=unit, method=method, cleared=True)
+    chapter.record(medians(curve, policy), setting=setting, analysis=analysis, quantity="median", unit=unit, method=method, cleared=True,
+                   recipe=recipe("median", **made))  # fmt: skip
+    chapter.record(values_at(curve, times, policy), setting=setting, analysis=analysis, quantity="survival probability", unit=unit, method=method,
+                   cleared=True, recipe=recipe("survival_curve", **made))  # fmt: skip
 
 
 def _early(counts: Proportions | None, setting: str, title: str, chapter: Chapter) -> None:
@@ -144,9 +148,11 @@ def _by_group(part: Cohort, group: str, setting: str, splits: dict[str, Table], 
     splits[label] = survival_table(curve, part.plan.analysis.times, by_label=label, policy=chapter.policy)
     notes.append(f"{label}, log-rank test: {test_words(test)}." if test is not None else f"{label}: {UNTESTED}")
     if test is not None:
-        notes.append(_mean_differences(curve, part.plan.analysis.times, label, str(chosen[group].cat.categories[0]), setting, chapter))
+        notes.append(_mean_differences(curve, part.plan.analysis.times, label, group, str(chosen[group].cat.categories[0]), setting, chapter))
     analysis = f"{tte.label} by {small(label)}"
-    record_curve(curve, part.plan.analysis.times, setting, analysis, chapter)
+    record_curve(curve, part.plan.analysis.times, setting, analysis, chapter, of="os", by=group)
     if test is not None:
-        chapter.record(test_frame(test, chapter.policy), setting=setting, analysis=analysis, quantity="log-rank test", method=test.method, cleared=True)
-    chapter.draw(lambda: plot_survival(curve, test=test, by_label=label, policy=chapter.policy), f"overall_survival_{setting}_by_{group}", setting)
+        chapter.record(test_frame(test, chapter.policy), setting=setting, analysis=analysis, quantity="log-rank test", method=test.method, cleared=True,
+                       recipe=recipe("logrank", of="os", by=group))  # fmt: skip
+    chapter.draw(lambda: plot_survival(curve, test=test, by_label=label, policy=chapter.policy), f"overall_survival_{setting}_by_{group}", setting,
+                 recipe=recipe("at_risk", of="os", by=group))  # fmt: skip

@@ -16,6 +16,7 @@ from haip_outcomes.benchmark.pooling.pooled_figures import Pooled, pooled
 from haip_outcomes.benchmark.verdicts import SAME_PATIENTS
 from haip_outcomes.figures.pooling import plot_pooled
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.report.content import Chapter, Verdict
 from haip_outcomes.report.words import small
 from haip_outcomes.tables.comparisons import title_of, value_text
@@ -131,12 +132,13 @@ def _one(one: Expectation, chapter: Chapter) -> None:
     if found.left_out:
         chapter.say(f"Not pooled: {'; '.join(f'{name} ({why})' for name, why in found.left_out)}.", "note")
     chapter.record(found.tidy().drop(columns="std_error"), setting=setting, analysis=f"pooled: {found.cell.words}", quantity="published", unit=found.unit, method=found.method,
-                   cleared=True)  # fmt: skip
+                   cleared=True, recipe=recipe("published"))  # fmt: skip
     low, high = found.limits
     rows = [{"quantity": "pooled", "estimate": found.estimate, "conf_low": low, "conf_high": high},
             {"quantity": "expected of a new centre", "conf_low": one.low, "conf_high": one.high}]  # fmt: skip
     rows += [{"quantity": "centre", "group": ours.convention, "estimate": ours.side.estimate, "conf_low": ours.shown[0], "conf_high": ours.shown[1]} for ours in answers.numbers]
-    chapter.record(pd.DataFrame(rows), setting=setting, analysis=f"pooled: {found.cell.words}", quantity="", unit=found.unit, cleared=True)
+    chapter.record(pd.DataFrame(rows), setting=setting, analysis=f"pooled: {found.cell.words}", quantity="", unit=found.unit, cleared=True,
+                   recipe=recipe("pooled"))  # fmt: skip
 
 
 def _table(one: Expectation, policy: Policy) -> Table:

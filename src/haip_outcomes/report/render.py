@@ -18,20 +18,31 @@ from haip_outcomes.tables.table import Table, unbroken
 
 def render_html(title: str, subtitle: str, chapters: list[Chapter], *, synthetic: bool, caution: str, notice: str = "") -> str:
     """The whole page. All text is escaped; figures are embedded as vector pictures."""
-    folder = files("haip_outcomes.report") / "templates"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["unbroken"] = unbroken
-    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return _environment().get_template("report.html.j2").render(
         title=title, subtitle=subtitle, synthetic=synthetic, caution=caution, notice=notice, glance=_glance(chapters),
         answer=" ".join(filter(None, (chapter.answer for chapter in chapters))), verdicts=[line for chapter in chapters for line in chapter.verdicts],
-        css=Markup((folder / "report.css").read_text(encoding="utf-8")), chapters=_numbered(chapters),
+        css=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")), chapters=_numbered(chapters),
     )  # fmt: skip
 
 
-def _numbered(chapters: list[Chapter]) -> list[dict[str, Any]]:
+def render_chapter(chapter: Chapter, number: int, first_table: int) -> str:
+    """One chapter as it stands in the page, with the numbers that it has there; only for one without figures."""
+    return _environment().get_template("chapter.html.j2").render(chapter=_numbered([chapter], first_table)[0] | {"number": number})
+
+
+_FOLDER = files("haip_outcomes.report") / "templates"
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.DictLoader({name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("report.html.j2", "chapter.html.j2")})
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = unbroken
+    return environment
+
+
+def _numbered(chapters: list[Chapter], first_table: int = 1) -> list[dict[str, Any]]:
     """The chapters' blocks, figures and tables with a number each; narrow figures that follow each other stand side by side."""
-    figures, tables = count(1), count(1)
+    figures, tables = count(1), count(first_table)
     laid_out: list[dict[str, Any]] = []
     for chapter in chapters:
         blocks: list[dict[str, Any]] = []

@@ -16,8 +16,8 @@ from haip_outcomes.errors import Problem
 from haip_outcomes.formatting import listed
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.registry.endpoints import LATE_DEATH_DAYS
+from haip_outcomes.report.chance import SEED
 from haip_outcomes.report.content import Chapter
-from haip_outcomes.report.one_after_another import SEED
 from haip_outcomes.report.outside import METHOD, shared_problems
 from haip_outcomes.report.words import by_setting
 from haip_outcomes.tables.disclosure import OPEN, Policy
@@ -136,6 +136,15 @@ REFERENCES = (
     ("gamma-Poisson", "Clayton D, Kaldor J. Empirical Bayes estimates of age-standardized relative risks for use in disease mapping. Biometrics 1987;43:671-681. doi:10.2307/2532003"),
     ("Steiner", "Steiner SH, Cook RJ, Farewell VT, Treasure T. Monitoring surgical performance using risk-adjusted cumulative sum charts. Biostatistics 2000;1:441-452. doi:10.1093/biostatistics/1.4.441"),
     ("Biswas and Kalbfleisch", "Biswas P, Kalbfleisch JD. A risk-adjusted CUSUM in continuous time based on the Cox model. Stat Med 2008;27:3382-3406. doi:10.1002/sim.3216"),
+    ("Fine-Gray", "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. J Am Stat Assoc 1999;94:496-509. doi:10.1080/01621459.1999.10474144"),
+    ("Suissa|immortal time|time-varying|landmark at", "Anderson JR, Cain KC, Gelber RD. Analysis of survival by tumor response. J Clin Oncol 1983;1:710-719. doi:10.1200/JCO.1983.1.11.710"),
+    ("chained equations", "White IR, Royston P, Wood AM. Multiple imputation using chained equations: issues and guidance for practice. Stat Med 2011;30:377-399. doi:10.1002/sim.4067"),
+    ("Barnard-Rubin", "Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. Biometrika 1999;86:948-955. doi:10.1093/biomet/86.4.948"),
+    ("bootstrap of the whole modelling", "Harrell FE, Lee KL, Mark DB. Multivariable prognostic models: issues in developing models, evaluating assumptions and adequacy, and measuring and reducing errors. Stat Med 1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4"),
+    ("Noma 2021", "Noma H, Shinozaki T, Iba K, Teramukai S, Furukawa TA. Confidence intervals of prediction accuracy measures for multivariable prediction models based on the bootstrap-based optimism correction methods. Stat Med 2021;40:5691-5701. doi:10.1002/sim.9148"),
+    ("Rubin's rules", "Rubin DB. Multiple imputation for nonresponse in surveys. Wiley 1987. doi:10.1002/9780470316696"),
+    ("propensity score", "Rosenbaum PR, Rubin DB. The central role of the propensity score in observational studies for causal effects. Biometrika 1983;70:41-55. doi:10.1093/biomet/70.1.41"),
+    ("Austin 2016", "Austin PC. Variance estimation when using inverse probability of treatment weighting (IPTW) with survival analysis. Stat Med 2016;35:5642-5655. doi:10.1002/sim.7084"),
     ("Firth", "Firth D. Bias reduction of maximum likelihood estimates. Biometrika 1993;80:27-38. doi:10.1093/biomet/80.1.27"),
     ("Kaplan-Meier|Aalen-Johansen", "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215"),
 )
@@ -155,9 +164,14 @@ def the_run(cohort: Cohort, facts: dict[str, Any]) -> Chapter:
     return chapter
 
 
-def run_facts(cohort: Cohort, chapters: Sequence[Chapter] = ()) -> dict[str, Any]:
-    """The facts of a run, for run.json."""
-    simulated = any("simulated charts" in method for chapter in chapters for method in chapter.methods)
+# what a method's sentence says -> what of it is drawn at random
+_DRAWN = (("simulated charts", "the limits of control charts"), ("imputation", "imputations"), ("resamples", "bootstrap resamples"))
+
+
+def run_facts(cohort: Cohort, chapters: Sequence[Chapter] = (), centre: str = "") -> dict[str, Any]:
+    """The facts of a run, for run.json; `centre` is the one of several that was asked about."""
+    methods = [method for chapter in chapters for method in chapter.methods]
+    drawn = [what for words, what in _DRAWN if any(words in method for method in methods)]
     packages = {}
     for name in _PACKAGES:
         try:
@@ -167,6 +181,6 @@ def run_facts(cohort: Cohort, chapters: Sequence[Chapter] = ()) -> dict[str, Any
     return {
         "haip_outcomes": __version__, "python": platform.python_version(), "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "cohort": cohort.plan.cohort.name, "cohort_file": cohort.source.name, "cohort_sha256": cohort.source.sha256,
-        "plan_sha256": cohort.plan.sha256, "seed": f"{SEED} (the limits of control charts)" if simulated else "none used",
-        "patients": {setting: len(part) for setting, part, _ in by_setting(cohort)}, "packages": packages,
+        "plan_sha256": cohort.plan.sha256, "seed": f"{SEED} ({listed(drawn)})" if drawn else "none used",
+        **({"centre": centre} if centre else {}), "patients": {setting: len(part) for setting, part, _ in by_setting(cohort)}, "packages": packages,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from haip_outcomes.formatting import median, number, percent, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.content import Chapter
 from haip_outcomes.report.words import months, small
@@ -23,15 +24,15 @@ def sensitivity(part: Cohort, setting: str, chapter: Chapter) -> None:
     rows: list[tuple[str, ...]] = []
     indents: list[int] = []
     notes: list[str] = []
-    for name, recipe in part.plan.endpoints.items():
-        with chapter.attempt(f"{recipe.label}: what the conventions change", setting):
+    for name, planned in part.plan.endpoints.items():
+        with chapter.attempt(f"{planned.label}: what the conventions change", setting):
             variants = list(_variants(part, name))
             if len(variants) < 2:
                 continue
-            rows.append((recipe.label, *[""] * (2 + len(part.plan.analysis.times))))
+            rows.append((planned.label, *[""] * (2 + len(part.plan.analysis.times))))
             indents.append(0)
-            for words, tte in variants:
-                rows.append((words, *_numbers(tte, part, name, f"{recipe.label}, {words[:1].lower()}{words[1:]}", setting, chapter)))
+            for words, tte, made in variants:
+                rows.append((words, *_numbers(tte, part, name, f"{planned.label}, {words[:1].lower()}{words[1:]}", setting, chapter, made)))
                 indents.append(1)
             notes.append(_kind(tte, part, name))
     if not rows:
@@ -46,14 +47,14 @@ def sensitivity(part: Cohort, setting: str, chapter: Chapter) -> None:
                        tuple(rows), tuple(dict.fromkeys(notes)), indents=tuple(indents)), f"conventions_{setting}")  # fmt: skip
 
 
-def _variants(part: Cohort, name: str) -> Iterator[tuple[str, TimeToEvent]]:
-    recipe, contact = part.plan.endpoints[name], part.plan.last_contact
-    yield (f"As planned, censored at {_seen(part, recipe.last_seen)}" if recipe.last_seen else "As planned", part.endpoint(name))
-    if recipe.from_dates and contact and contact != recipe.last_seen:
-        yield "Censored at the last contact", part.endpoint(name, last_seen=contact)
+def _variants(part: Cohort, name: str) -> Iterator[tuple[str, TimeToEvent, dict[str, str]]]:
+    planned, contact = part.plan.endpoints[name], part.plan.last_contact
+    yield f"As planned, censored at {_seen(part, planned.last_seen)}" if planned.last_seen else "As planned", part.endpoint(name), {}
+    if planned.from_dates and contact and contact != planned.last_seen:
+        yield "Censored at the last contact", part.endpoint(name, last_seen=contact), {"last_seen": contact}
     if len(part.partial_dates):
-        yield "Partial dates at their first day", part.with_partial_dates("earliest").endpoint(name)
-        yield "Partial dates at their last day", part.with_partial_dates("latest").endpoint(name)
+        yield "Partial dates at their first day", part.with_partial_dates("earliest").endpoint(name), {"partial_dates": "earliest"}
+        yield "Partial dates at their last day", part.with_partial_dates("latest").endpoint(name), {"partial_dates": "latest"}
 
 
 def _seen(part: Cohort, column: str) -> str:
@@ -76,19 +77,23 @@ def _cause(tte: TimeToEvent, part: Cohort, name: str) -> str | None:
     return causes[0] if competing and causes else None
 
 
-def _numbers(tte: TimeToEvent, part: Cohort, name: str, analysis: str, setting: str, chapter: Chapter) -> tuple[str, ...]:
+def _numbers(tte: TimeToEvent, part: Cohort, name: str, analysis: str, setting: str, chapter: Chapter,
+             made: dict[str, str]) -> tuple[str, ...]:  # fmt: skip
     times = part.plan.analysis.times
     cause = _cause(tte, part, name)
     curve = survival_curve(tte.only(cause) if cause else tte.any_event(tte.label))
     middle = curve.median()
-    chapter.record(middle, setting=setting, analysis=analysis, quantity="median", unit=tte.unit, method=curve.method)
+    chapter.record(middle, setting=setting, analysis=analysis, quantity="median", unit=tte.unit, method=curve.method,
+                   recipe=recipe("median", of=name, only=cause, any=cause is None, **made))  # fmt: skip
     if cause is None:
         at, quantity, method = answered(curve.at(list(times))), "survival probability", curve.method
+        how = recipe("survival_curve", of=name, any=True, **made)
     else:
         incidence = cumulative_incidence(tte, variance="cmprsk" if tte.entry is None else "infinitesimal-jackknife")
         at, quantity, method = answered(incidence.at(list(times))), "cumulative incidence", incidence.method
         at = at[at["outcome"] == cause]
-    chapter.record(at, setting=setting, analysis=analysis, quantity=quantity, unit=tte.unit, method=method)
+        how = recipe("cumulative_incidence", of=name, **made, variance=incidence.variance)
+    chapter.record(at, setting=setting, analysis=analysis, quantity=quantity, unit=tte.unit, method=method, recipe=how)
     one = middle.iloc[0]
     cells = {row["time"]: percent(row["estimate"], row["conf_low"], row["conf_high"]) for row in at.to_dict("records")}
     return (number(one["n_event"], 0), median(one["estimate"], one["conf_low"], one["conf_high"]), *(cells.get(float(t), "-") for t in times))

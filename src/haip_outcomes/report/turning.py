@@ -16,6 +16,7 @@ from haip_outcomes.benchmark.turning_points import (
 )
 from haip_outcomes.benchmark.verdicts import AGREES, NOT_COMPARABLE, SAME_PATIENTS, TOO_FEW, WITHIN
 from haip_outcomes.formatting import listed, plural
+from haip_outcomes.prognosis.verification.recipes import recipe
 from haip_outcomes.registry.cohort import Cohort
 from haip_outcomes.report.cautioned import with_caution
 from haip_outcomes.report.content import Chapter
@@ -72,7 +73,7 @@ def _needed(judged: list[Compared], cohort: Cohort, chapter: Chapter) -> None:
             needed = needed_sentence(cohort, one)
             chapter.say(f"{title_of(one)}, {one.short}, {one.verdict}. {needed}")
             chapter.record(pd.DataFrame([{"group": one.short, "shown": needed}]), setting=one.figure.setting, analysis=f"{one.figure.id}: {one.verdict}",
-                           quantity="patients needed")  # fmt: skip
+                           quantity="patients needed", recipe=recipe("words"))  # fmt: skip
 
 
 def _summary(judged: list[Compared], turns: dict[str, list[TurningPoint]]) -> str:

@@ -47,7 +47,7 @@ def _not_ours(target: Path) -> list[str]:
         run = {}
     if not isinstance(run, dict) or "haip_outcomes" not in run:
         return sorted(path.name for path in target.iterdir())
-    ours = {"index.html", MARK, "results.csv", "problems.csv", "figures", "tables"}
+    ours = {"index.html", MARK, "results.csv", "problems.csv", "verification.csv", "figures", "tables"}
     kinds = {"figures": {".pdf", ".png"}, "tables": {".csv"}}
     strange = [path.name for path in target.iterdir() if path.name not in ours]
     for folder, suffixes in kinds.items():

@@ -25,6 +25,7 @@ thead tr:first-child th, thead tr:first-child td {{ border-top: 1.5px solid #000
 thead tr:last-child th {{ border-bottom: .75px solid #000; }}
 thead th.spanner {{ text-align: center; border-bottom: .75px solid #000; }}
 .footnotes {{ font-size: 8pt; max-width: 48em; margin: .5em 0 0; }} .footnotes p {{ margin: .15em 0; }}
+@media print {{ @page {{ size: A4; margin: 18mm; }} body {{ margin: 0; }} table {{ font-size: 8pt; }} th, td {{ padding: .1em .45em; }} thead th.spanner {{ white-space: normal; }} .footnotes {{ max-width: none; }} }}
 </style></head><body>
 {table}
 </body></html>

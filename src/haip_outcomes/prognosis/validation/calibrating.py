@@ -14,6 +14,7 @@ from haip_outcomes.formatting import interval, listed, plural
 from haip_outcomes.prognosis.validation.complementary_log import Regression, cloglog, regress, risk_of
 from haip_outcomes.prognosis.validation.observed_risks import observed_risk, pseudo_values
 from haip_outcomes.prognosis.validation.predicted_risks import Predicted, predicted
+from haip_outcomes.prognosis.validation.resampled_measures import NEAR
 from haip_outcomes.survival.covariates.splines import place_knots, spline, spline_columns
 from haip_outcomes.survival.intervals import critical_value, level_in_words
 from haip_outcomes.survival.results import in_order, shown_as_html
@@ -153,10 +154,12 @@ def _lines(q: np.ndarray, r: np.ndarray) -> tuple[Regression | None, Regression 
     if certain:
         return None, None, f"intercept, slope and curve not estimated: {plural(certain, 'predicted risk')} of exactly 0 or 1"
     x, one = cloglog(r), np.ones((len(r), 1))
-    level = regress(q, one, x, np.zeros(1))
+    overall = float(cloglog(np.clip(q.mean(), NEAR, 1 - NEAR)))  # of everybody at the observed risk: the second start
+    level = regress(q, one, x, np.zeros(1)) or regress(q, one, x, np.array([overall - x.mean()]))
     if len(np.unique(r)) < 2:
         return level, None, "slope and curve not estimated: everybody has the same predicted risk"
-    slope = regress(q, np.column_stack([one, x]), np.zeros(len(r)), np.array([level.coefficient[0] if level else 0.0, 1.0]))
+    z, nothing = np.column_stack([one, x]), np.zeros(len(r))
+    slope = regress(q, z, nothing, np.array([level.coefficient[0] if level else 0.0, 1.0])) or regress(q, z, nothing, np.array([overall, 0.0]))
     lacking = [name for name, fit in (("intercept", level), ("slope", slope)) if fit is None]
     return level, slope, f"{listed(lacking)} not estimated: the regression has no solution" if lacking else ""
 

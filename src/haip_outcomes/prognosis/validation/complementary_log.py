@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _STEPS, _LAST, _HALVINGS, _SMALL = 40, 60, 40, 1e-13
+_FAR = 2.0  # a step lifts nobody further: a longer one can end where every risk is 1 and nothing moves any more
+_FLAT = 1e-6  # of d mu/d eta, for all patients: there
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ def regress(values: np.ndarray, z: np.ndarray, offset: np.ndarray, start: np.nda
             step = _step(_slopes(offset + z @ b, z), residual)
         if step is None:
             return None
+        step = step * min(1.0, _FAR / max(float((z @ step).max()), _FAR))
         loss = residual @ residual
         for _ in range(_HALVINGS):
             moved = values - risk_of(offset + z @ (b + step))
@@ -62,7 +65,7 @@ def regress(values: np.ndarray, z: np.ndarray, offset: np.ndarray, start: np.nda
             break
     slope = _slopes(offset + z @ b, z)
     last = _step(slope, residual)
-    if last is None or np.abs(last).max() > 1e-6 * max(1.0, np.abs(b).max()):
+    if np.abs(slope).max() < _FLAT or last is None or np.abs(last).max() > 1e-6 * max(1.0, np.abs(b).max()):
         return None  # the estimates run off, as where no risk group has an event
     q, r = np.linalg.qr(slope)
     each = np.linalg.solve(r, (q * residual[:, None]).T)  # (p, n)

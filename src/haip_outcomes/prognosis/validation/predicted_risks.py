@@ -13,7 +13,7 @@ from haip_outcomes.errors import EndpointError, did_you_mean
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.survival.time_to_event import TimeToEvent, require_times
 
-_FALLS = 1e-6  # of the mean risk from one time to a later one: beyond rounding
+FALLS = 1e-6  # of the mean risk from one time to a later one: beyond rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def _risks(verb: str, tte: TimeToEvent, risk: Any, at: np.ndarray) -> np.ndarray
             some = ", ".join(str(row) for row in tte.index[rows][:5]) + (", ..." if rows.sum() > 5 else "")
             raise EndpointError(f"{verb}: the predicted risk {what} in {plural(int(rows.sum()), 'row')} (index {some}): {cure}.")
     means = values.mean(axis=0)
-    if (np.diff(means) < -_FALLS).any():
+    if (np.diff(means) < -FALLS).any():
         raise EndpointError(f"{verb}: the mean risk falls from one time to a later one ({', '.join(f'{m:.3f}' for m in means[:6])}): these look like "
                             "probabilities of survival. Pass the risk of the event, 1 - survival.")  # fmt: skip
     return values

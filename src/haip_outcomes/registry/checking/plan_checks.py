@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,7 @@ def plan_rules(plan: Plan) -> list[Rule]:
     """All rules that a plan implies, each once."""
     found: dict[tuple[object, ...], Rule] = {}
     related = (rule for name, table in plan.tables.items() for rule in (*_related_key_rules(name, plan), *plan_range_rules(table.columns, name)))
-    for rule in (*_baseline_rule(plan), *_key_rules(plan), *plan_range_rules(plan.columns), *_endpoint_rules(plan), *_programme_rules(plan), *related):
+    for rule in (*_baseline_rule(plan), *_key_rules(plan), *plan_range_rules(plan.columns), *_endpoint_rules(plan), *_programme_rules(plan), *_known_rules(plan), *related):
         found.setdefault((rule.table, rule.order or (rule.column, rule.expected, rule.advice)), rule)
     return list(found.values())
 
@@ -210,3 +210,22 @@ def _programme_rules(plan: Plan) -> Iterator[Rule]:
         if item.start and item.end:
             yield in_order(item.start, item.end, item.end, f"{item.label} would be negative: correct one of the two dates",
                            asks="no number of days of `[programme]` is negative", why="Its end can't lie before its start.")  # fmt: skip
+
+
+def _known_rules(plan: Plan) -> Iterator[Rule]:
+    """A value that became known on a date has that date; until then a patient has the level before it."""
+    for name, column in plan.columns.items():
+        date = column.known_date
+        if date is None or name in plan.derived:
+            continue
+        before = column.before or next(iter(column.levels.values()), None)
+        than = "" if before is None else f' other than "{before}"'
+        correct = "empty the value" if before is None else f'correct it to "{before}"'
+        yield Rule(MISSING, date, (date, name), _dated(name, date, before), f"the date since when {plan.label(name)} has a value{than}",
+                   f"give the date, or {correct}; until then {plan.label(name)} can't be analysed over time", severity="warning",
+                   asks="a column with `known = \"its_date_column\"` has that date where its value is not the level `before`",
+                   why="Nobody knows since when the patient has it.")  # fmt: skip
+
+
+def _dated(name: str, date: str, before: str | None) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda f: f[name].isna() | f[date].notna() | (f[name].astype(object) == before)

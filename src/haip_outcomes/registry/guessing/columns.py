@@ -42,7 +42,7 @@ def written_columns(
             heading(*place, column.name),
             f"label = {quoted(_label(column.name, match if match and is_item(match, found) else None, sheet.titles))}",
         ]
-        lines += _as_item(match, found)
+        lines += [*_as_item(match, found), *_known(match, kind, place)]
         if kind == "category":
             found = {code: label for code, label in found.items() if code not in unknown}
             levels[column.name] = found
@@ -93,6 +93,12 @@ def _as_item(match: Match | None, levels: dict[str, str]) -> Iterator[Line]:
         yield Line(f"# {item}", f"it seems to be this, by {match.why}, with other levels: if they mean the same, take away the first #")
     else:
         yield Line(item, match.why)
+
+
+def _known(match: Match | None, kind: str, place: tuple[str, ...]) -> Iterator[Line]:
+    """That a patient's column is only known after time zero, where the item is."""
+    if match and match.item.known == "later" and kind != "date" and place == ("columns",):
+        yield Line('known = "later"', "no baseline factor; with the name of its date column here it can be analysed over time")
 
 
 def _number(column: ColumnFacts, match: Match | None) -> Iterator[Line]:

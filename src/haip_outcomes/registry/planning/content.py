@@ -20,6 +20,7 @@ from haip_outcomes.registry.planning.parts import (
     RedcapPlan,
     TablePlan,
     TimedFlag,
+    TreatmentPlan,
 )
 
 
@@ -34,6 +35,7 @@ class PlanContent(Part):
     derived: dict[str, DerivedPlan] = Field(default_factory=dict)
     missing: MissingPlan = MissingPlan()
     analysis: AnalysisPlan = AnalysisPlan()
+    treatment: TreatmentPlan | None = None
     programme: dict[str, ProgrammePlan] = Field(default_factory=dict)
     benchmark: BenchmarkPlan = BenchmarkPlan()
 
@@ -59,6 +61,9 @@ class PlanContent(Part):
             for name, kind in endpoint_columns(endpoint):
                 if kind != "flag" or not self.columns.get(name, ColumnPlan()).levels:
                     kinds[name] = "code" if kind == "flag" and self.flag_codes(name) != {"1"} else kind
+        for column in self.columns.values():
+            if column.known_date:
+                kinds.setdefault(column.known_date, "date")
         for item in self.programme.values():
             if item.start and item.end:
                 kinds[item.start] = kinds[item.end] = "date"

@@ -16,6 +16,7 @@ Setting = Literal["adjuvant", "unresectable", "comparator"]
 Kind = Literal["category", "number", "date", "text"]
 
 
+KNOWN = ("baseline", "later")  # when a column is known, besides the name of a date column
 Unit = Literal["days", "weeks", "months", "years"]
 Number = Annotated[float, Field(strict=True)]
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -91,9 +92,15 @@ class ColumnPlan(Part):
     unit: str = ""
     item: str | None = None
     event: str | None = None
+    known: str | None = None
+    before: str | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> ColumnPlan:
+        if self.before is not None and self.known_date is None:
+            raise ValueError('before is the level until the date that known names: write known = "the_date_column" too')
+        if self.before is not None and self.before not in self.levels.values():
+            raise ValueError(f'before = "{self.before}" is not one of its levels. {did_you_mean(self.before, self.levels.values())}')
         if self.levels and self.kind not in (None, "category"):
             raise ValueError(f'levels belong to a category, and kind is "{self.kind}"')
         if self.range and self.kind not in (None, "number"):
@@ -108,6 +115,11 @@ class ColumnPlan(Part):
     def resolved(self) -> Kind:
         """The kind, told by levels or range where it is not written."""
         return self.kind or ("category" if self.levels else "number" if self.range else "text")
+
+    @property
+    def known_date(self) -> str | None:
+        """The date column from which on the value is known; None for what is known at baseline, later or never said."""
+        return None if self.known in (None, *KNOWN) else self.known
 
 
 class MissingPlan(Part):
@@ -265,7 +277,11 @@ class DerivedPlan(Part):
 
 
 class AnalysisPlan(Part):
-    """`[analysis]`: the horizons, the prognostic factors and what may be pooled over settings."""
+    """`[analysis]`: the horizons, the prognostic factors and their models, and what may be pooled over settings.
+
+    `interactions` are "factor*subgroup", declared before looking; `later` are columns known after time zero, analysed over time and at
+    the `landmarks`; `auxiliary` columns help `imputations` of missing factors; `resamples` validate the multivariable model.
+    """
 
     times: tuple[Number, ...] = (12, 36, 60)
     factors: tuple[str, ...] = ()
@@ -273,6 +289,12 @@ class AnalysisPlan(Part):
     groups: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
     table1: tuple[str, ...] | None = None
+    interactions: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    landmarks: tuple[Number, ...] = ()
+    auxiliary: tuple[str, ...] = ()
+    imputations: Annotated[int, Field(strict=True, ge=0, le=1000)] = 50
+    resamples: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 200
 
     @field_validator("times")
     @classmethod
@@ -281,10 +303,65 @@ class AnalysisPlan(Part):
             raise ValueError("times must be positive and ascending, for example [12, 36, 60]")
         return times
 
-    @field_validator("factors", "multivariable", "groups", "pooled", "table1")
+    @field_validator("landmarks")
+    @classmethod
+    def _landmarks(cls, landmarks: tuple[float, ...]) -> tuple[float, ...]:
+        if any(time <= 0 for time in landmarks) or list(landmarks) != sorted(set(landmarks)):
+            raise ValueError("landmarks must be positive and ascending, for example [6] or [6, 12]")
+        return landmarks
+
+    @field_validator("interactions")
+    @classmethod
+    def _pairs(cls, interactions: tuple[str, ...]) -> tuple[str, ...]:
+        for text in interactions:
+            parts = [part.strip() for part in text.split("*")]
+            if len(parts) != 2 or not all(parts) or parts[0] == parts[1]:
+                raise ValueError(f'"{text}" is not an interaction: write "factor*subgroup", two columns with a star between them')
+        return _each_once(interactions)
+
+    @field_validator("imputations")
+    @classmethod
+    def _several(cls, imputations: int) -> int:
+        if imputations == 1:
+            raise ValueError("one imputation has no between-imputation variance: write 0 for none, or about 50")
+        return imputations
+
+    @field_validator("resamples")
+    @classmethod
+    def _enough(cls, resamples: int) -> int:
+        if 0 < resamples < 50:
+            raise ValueError("so few resamples say nothing: write 0 for no validation, or at least 50 (200 unless said)")
+        return resamples
+
+    @field_validator("factors", "multivariable", "groups", "pooled", "table1", "later", "auxiliary")
     @classmethod
     def _different(cls, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return columns and _each_once(columns)
+
+
+class TreatmentPlan(Part):
+    """`[treatment]`: two treatments of one file compared, as pump against no pump: whose they are and what may have led to the choice.
+
+    `column` may be the setting's; patients with another level than `treated` and `control` are left out and counted.
+    """
+
+    column: str
+    treated: str
+    control: str
+    confounders: tuple[str, ...] = Field(min_length=1)
+    estimand: Literal["ATE", "ATT", "overlap"] = "ATE"
+    endpoints: tuple[str, ...] = ("os",)
+    landmark: Annotated[float, Field(strict=True, gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> TreatmentPlan:
+        if self.treated == self.control:
+            raise ValueError("treated and control are the same level: write two different ones")
+        if self.column in self.confounders:
+            raise ValueError("the treatment can't be a confounder of itself: take it out of confounders")
+        _each_once(self.confounders)
+        _each_once(self.endpoints)
+        return self
 
 
 class ProgrammePlan(Part):

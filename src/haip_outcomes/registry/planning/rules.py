@@ -8,12 +8,15 @@ from haip_outcomes.errors import did_you_mean
 from haip_outcomes.registry.items import items
 from haip_outcomes.registry.planning.content import PlanContent, endpoint_columns
 from haip_outcomes.registry.planning.derived_rules import wrong_derived
+from haip_outcomes.registry.planning.factor_rules import what_it_is, wrong_factors, wrong_treatment
 from haip_outcomes.registry.planning.parts import ColumnPlan
 
 
 def contradictions(plan: PlanContent) -> Iterator[tuple[str, str]]:
     """Names that point at nothing, and what one part of the plan says against another."""
     yield from _wrong_columns(plan)
+    yield from wrong_factors(plan)
+    yield from wrong_treatment(plan)
     yield from _wrong_programme(plan)
     yield from _wrong_endpoints(plan)
     yield from _wrong_codes(plan)
@@ -27,7 +30,7 @@ def contradictions(plan: PlanContent) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_columns(plan: PlanContent) -> Iterator[tuple[str, str]]:
-    for key in ("factors", "multivariable", "groups", "pooled", "table1"):
+    for key in ("factors", "multivariable", "groups", "pooled", "table1", "later", "auxiliary"):
         for name in getattr(plan.analysis, key) or ():
             if name not in plan.columns:
                 yield f"[analysis] {key}", f'"{name}" has no [columns.{name}]. {did_you_mean(name, plan.columns)}'
@@ -35,7 +38,7 @@ def _wrong_columns(plan: PlanContent) -> Iterator[tuple[str, str]]:
             kind = "key" if name == plan.cohort.id else plan.columns[name].kind or plan.kinds[name]
             refused = {"groups": ("key", "text", "date", "number"), "table1": ("key", "text")}.get(key, ("key", "text", "date"))
             if kind in refused:
-                said = "the patients' key" if kind == "key" else "text" if kind == "text" else f"a {kind}"
+                said = what_it_is(kind)
                 needed = "a category (levels = { ... })" + ("" if key == "groups" else ' or a number (kind = "number")')
                 yield f"[analysis] {key}", f'"{name}" is {said}, and only {needed} can stand here'
 

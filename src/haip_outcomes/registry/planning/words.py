@@ -21,12 +21,13 @@ from haip_outcomes.registry.planning.parts import (
     RedcapPlan,
     TablePlan,
     TimedFlag,
+    TreatmentPlan,
     WithinPlan,
 )
 
 _PARTS: dict[str, type[BaseModel]] = {
     "cohort": CohortPlan, "redcap": RedcapPlan, "columns": ColumnPlan, "tables": TablePlan, "derived": DerivedPlan,
-    "missing": MissingPlan, "endpoints": EndpointPlan, "analysis": AnalysisPlan, "programme": ProgrammePlan, "benchmark": BenchmarkPlan,
+    "missing": MissingPlan, "endpoints": EndpointPlan, "analysis": AnalysisPlan, "treatment": TreatmentPlan, "programme": ProgrammePlan, "benchmark": BenchmarkPlan,
 }  # fmt: skip
 _INNER: dict[str, type[BaseModel]] = {"both": BothPlan, "within": WithinPlan, "columns": ColumnPlan}
 _NAMED = ("columns", "tables", "derived", "endpoints", "programme")  # tables of the plan that hold named ones

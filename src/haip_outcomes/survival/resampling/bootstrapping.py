@@ -20,7 +20,14 @@ from haip_outcomes.survival.resampling.bootstrap_intervals import bca, percentil
 from haip_outcomes.survival.resampling.cox_batch import cox_batch
 from haip_outcomes.survival.resampling.draws import Units, units_of
 from haip_outcomes.survival.resampling.replicate_values import Estimates, estimates_of
-from haip_outcomes.survival.resampling.replication import Batch, Part, Progress, Replication, replicated
+from haip_outcomes.survival.resampling.replication import (
+    Batch,
+    Part,
+    Progress,
+    Replication,
+    replicated,
+    streams_of,
+)
 from haip_outcomes.survival.resampling.resamples import LinedUp, lined_up
 from haip_outcomes.survival.results import in_order, shown_as_html
 from haip_outcomes.survival.time_to_event import TimeToEvent
@@ -162,7 +169,7 @@ def bootstrap(
     if method not in METHODS:
         raise EndpointError(f'There is no method "{method}" for bootstrap limits. {did_you_mean(method, METHODS)}')
     critical_value(conf_level)  # refuses a wrong one
-    streams = _streams(rng)
+    streams = streams_of(rng)
     lined = lined_up(statistic, data)
     units, by_patient, words = _units(lined, cluster, strata)
     found = lined.computed()
@@ -191,14 +198,6 @@ def _brings(function: Any, rows: int) -> bool:
         return False
     used = inspect.getclosurevars(function)
     return any(isinstance(value, (np.ndarray, list, tuple)) and len(value) == rows for value in (*used.nonlocals.values(), *used.globals.values()))
-
-
-def _streams(rng: int | np.random.Generator) -> np.random.SeedSequence:
-    if isinstance(rng, np.random.Generator):
-        return np.random.SeedSequence(rng.integers(0, 2**63, 2).tolist())
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return np.random.SeedSequence(int(rng))
-    raise EndpointError(f"rng must be a seed (a whole number, as rng=1) or numpy's Generator, so that the result can be had again; got {rng!r}.")
 
 
 def _units(lined: LinedUp, cluster: Any, strata: Any) -> tuple[Units, bool, list[str]]:

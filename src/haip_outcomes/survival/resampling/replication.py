@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from haip_outcomes.errors import ConvergenceError, FitError, HaipError, SeparationError
+from haip_outcomes.errors import ConvergenceError, EndpointError, FitError, HaipError, SeparationError
 from haip_outcomes.survival.resampling.draws import Units
 from haip_outcomes.survival.resampling.replicate_values import Estimates
 from haip_outcomes.survival.resampling.resamples import LinedUp
@@ -18,6 +19,7 @@ AT_ONCE = 50  # resamples of one stream of random numbers, whatever the number o
 
 Batch = Callable[[np.ndarray], np.ndarray]  # the copies of each row (B, n) -> estimates (B, k); a row of NaN where it is not sure
 Progress = bool | Callable[[int, int], None] | None
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,17 @@ class Replication:
             try:
                 values[r] = self.estimates.of(self.lined.resampled(rows, place, self.by_patient))
             except HaipError as error:
-                failures.append((_cause(error), str(error)))
+                failures.append((cause_of(error), str(error)))
         return Part(values, failures)
+
+
+def streams_of(rng: int | np.random.Generator) -> np.random.SeedSequence:
+    """Where the random numbers of all resamples come from: the same for the same seed, whatever the number of processes."""
+    if isinstance(rng, np.random.Generator):
+        return np.random.SeedSequence(rng.integers(0, 2**63, 2).tolist())
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.SeedSequence(int(rng))
+    raise EndpointError(f"rng must be a seed (a whole number, as rng=1) or numpy's Generator, so that the result can be had again; got {rng!r}.")
 
 
 def replicated(
@@ -77,8 +88,8 @@ def replicated(
     ]
     if jackknife:
         tasks += [partial(work.without, np.arange(begin, min(begin + size, m))) for begin in range(0, m, size)]
-    told, done, parts = _teller(progress), 0, []
-    for part in _run(tasks, n_jobs, threads=work.batch is not None):
+    told, done, parts = teller(progress), 0, []
+    for part in run(tasks, n_jobs, threads=work.batch is not None):
         parts.append(part)
         done += len(part.values)
         told(done, replicates + (m if jackknife else 0))
@@ -87,8 +98,8 @@ def replicated(
     return Part(values[:replicates], failures), values[replicates:]
 
 
-def _run(tasks: Sequence[Callable[[], Part]], n_jobs: int | None, *, threads: bool) -> Iterator[Part]:
-    """The parts in order. Compiled batches run side by side in threads, other statistics in processes; a backend chosen outside decides."""
+def run(tasks: Sequence[Callable[[], Made]], n_jobs: int | None, *, threads: bool) -> Iterator[Made]:
+    """What the tasks return, in their order. Compiled batches run side by side in threads, other statistics in processes; a backend chosen outside decides."""
     if n_jobs == 1:
         yield from (task() for task in tasks)
         return
@@ -97,12 +108,13 @@ def _run(tasks: Sequence[Callable[[], Part]], n_jobs: int | None, *, threads: bo
     yield from Parallel(n_jobs=n_jobs, prefer="threads" if threads else None, return_as="generator")(delayed(task)() for task in tasks)
 
 
-def _cause(error: HaipError) -> str:
+def cause_of(error: HaipError) -> str:
+    """Why a resample failed, in a word or two."""
     named = {SeparationError: "separation", ConvergenceError: "no convergence", FitError: "could not be fitted"}
     return next((word for kind, word in named.items() if isinstance(error, kind)), "could not be computed")
 
 
-def _teller(progress: Progress) -> Callable[[int, int], None]:
+def teller(progress: Progress) -> Callable[[int, int], None]:
     """What is called with (done, total): nothing, a bar on a terminal, or the caller's own."""
     if callable(progress):
         return progress

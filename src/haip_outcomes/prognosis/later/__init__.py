@@ -1,0 +1,1 @@
+"""Factors known only after time zero: as they change, and by landmark."""

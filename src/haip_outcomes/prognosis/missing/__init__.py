@@ -1,0 +1,1 @@
+"""Factors with missing values imputed, beside complete cases."""

@@ -1,0 +1,1 @@
+"""Two treatments compared, made alike by their propensity."""

@@ -1,0 +1,1 @@
+"""Every reported number computed again, from the patients' arrays, by engines that share no code with ours."""
