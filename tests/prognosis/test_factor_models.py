@@ -286,8 +286,9 @@ def test_the_outcome_is_no_factor(name):
     assert told.endswith("That is the outcome in another form, and no factor: take it out.")
     assert tells_the_outcome(tte, frame["column"].sample(frac=1, random_state=1)) == told
     found = factors(tte, frame, ["age", "column"], interactions=["age*column"])
-    assert {(one.model, one.term) for one in found.refused} == {("univariable", "column"), ("multivariable", "column"), ("interaction", "age*column")}
-    assert all(one.reason == told for one in found.refused)
+    assert {(one.model, one.term) for one in found.refused} == {("univariable", "column"), ("multivariable", "column"), ("multivariable", ""), ("interaction", "age*column")}
+    assert all(one.reason == told for one in found.refused if one.term)
+    assert [one.reason for one in found.refused if not one.term] == ["No multivariable model: only age is left of age and column."]
     assert set(found.tidy()["term"]) == {"age"}
     with pytest.raises(FitError, match="another form"):
         factors(tte, frame, ["column"])
@@ -343,7 +344,7 @@ def test_one_kind_of_event_among_competing_ones_and_several_rows_a_patient():
     for told, words in ((frame["state"].eq(1), "Liver"), (frame["state"].eq(2), "Death"), (frame["died"], "of any kind"), (frame["state"], "Liver")):
         assert f"had the event ({words})" in tells_the_outcome(tte, told.rename("x"))
         reasons = [one.reason for one in factors(tte, frame.assign(x=told), ["age", "x"], cause="Liver").refused]
-        assert ["another form" in one for one in reasons] == [True, True]
+        assert ["another form" in one for one in reasons] == [True, True, False]  # the last: no multivariable model
     halves = pd.concat([frame.assign(from_=0.0, to=frame["months"] / 2, event=0, who=frame.index), frame.assign(from_=frame["months"] / 2, to=frame["months"],
                        event=frame["died"], who=frame.index)], ignore_index=True)  # fmt: skip
     split = TimeToEvent.from_frame(halves, entry="from_", time="to", state="event", states=["Death"], id="who")
@@ -439,8 +440,8 @@ def test_what_is_known_later_is_refused():
     demo = haip.demo_cohort()
     found = factors(demo, "os", ["converted_to_resection", "age"], interactions=["sarcopenia*converted_to_resection"])
     assert [(one.model, one.term) for one in found.refused] == [
-        ("univariable", "converted_to_resection"), ("multivariable", "converted_to_resection"), ("interaction", "sarcopenia*converted_to_resection")]  # fmt: skip
-    assert all("immortal time" in one.reason for one in found.refused)
+        ("univariable", "converted_to_resection"), ("multivariable", "converted_to_resection"), ("interaction", "sarcopenia*converted_to_resection"), ("multivariable", "")]  # fmt: skip
+    assert all("immortal time" in one.reason for one in found.refused if one.term)
     with pytest.raises(EndpointError, match="strata"):
         factors(demo, "os", ["age"], strata="converted_to_resection")
 
@@ -507,7 +508,7 @@ def test_a_plan_that_says_nothing_of_when_gets_one_short_note():
     found = factors(blind, "os", terms, strata="setting", interactions=["sarcopenia*synchronous"])
     told = [one for one in found.warnings if "does not say when" in one]
     assert told == ["The plan does not say when sarcopenia, age, risk_score, synchronous and extrahepatic_disease are known: taken as known at time zero. "
-                    'If so, write known = "baseline" under [columns] of each.']  # fmt: skip
+                    'If so, write known = "baseline" under [columns] of each; if not, name its date there and the column in [analysis] later (immortal time).']  # fmt: skip
     assert repr(found).count("does not say when") == 1
-    assert any(one.endswith('under [columns.age].') for one in factors(blind, "os", ["age"]).warnings)
+    assert any('under [columns.age]; if not' in one for one in factors(blind, "os", ["age"]).warnings)
     assert not any("does not say when" in one for one in factors(whole, "os", terms).warnings)

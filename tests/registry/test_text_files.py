@@ -185,8 +185,13 @@ def test_a_quote_within_a_cell_is_a_letter_of_it():
     assert table.cells["remark"].tolist() == ["5' 10\" tall", '6" wide']
 
 
-def test_a_cell_that_no_reader_takes_is_a_problem():
-    problem = only(b"key,remark\nA1," + b"x" * 200_000 + b"\n", Expected())
+@pytest.mark.parametrize("limit", [131_072, 2**31 - 1], ids=["csv's own", "as scikit-survival's data sets set it"])
+def test_a_cell_that_no_reader_takes_is_a_problem(limit):
+    before = csv.field_size_limit(limit)
+    try:
+        problem = only(b"key,remark\nA1," + b"x" * 200_000 + b"\n", Expected())
+    finally:
+        csv.field_size_limit(before)
     assert problem.rows == (2,)
 
 

@@ -144,6 +144,7 @@ REFERENCES = (
     ("Noma 2021", "Noma H, Shinozaki T, Iba K, Teramukai S, Furukawa TA. Confidence intervals of prediction accuracy measures for multivariable prediction models based on the bootstrap-based optimism correction methods. Stat Med 2021;40:5691-5701. doi:10.1002/sim.9148"),
     ("Rubin's rules", "Rubin DB. Multiple imputation for nonresponse in surveys. Wiley 1987. doi:10.1002/9780470316696"),
     ("propensity score", "Rosenbaum PR, Rubin DB. The central role of the propensity score in observational studies for causal effects. Biometrika 1983;70:41-55. doi:10.1093/biomet/70.1.41"),
+    ("Zaslavsky 2018", "Li F, Morgan KL, Zaslavsky AM. Balancing covariates via propensity score weighting. J Am Stat Assoc 2018;113:390-400. doi:10.1080/01621459.2016.1260466"),
     ("Austin 2016", "Austin PC. Variance estimation when using inverse probability of treatment weighting (IPTW) with survival analysis. Stat Med 2016;35:5642-5655. doi:10.1002/sim.7084"),
     ("Firth", "Firth D. Bias reduction of maximum likelihood estimates. Biometrika 1993;80:27-38. doi:10.1093/biomet/80.1.27"),
     ("Kaplan-Meier|Aalen-Johansen", "Morris TP, Jarvis CI, Cragg W, et al. Proposals on Kaplan-Meier plots in medical research and a survey of stakeholder views: KMunicate. BMJ Open 2019;9:e030215. doi:10.1136/bmjopen-2019-030215"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from haip_outcomes.errors import EndpointError, FitError
+from haip_outcomes.errors import EndpointError, FitError, HaipError
 from haip_outcomes.formatting import listed, plural
 from haip_outcomes.prognosis.baseline.factor_fits import Question
 from haip_outcomes.prognosis.baseline.factor_fits import Refusal as Refusal
@@ -144,7 +145,7 @@ def factors(
     by = None if strata is None else frame[strata].rename(names[strata])
     question = Question(tte, whole if len(whole.states) > 1 else None, frame, by, penalty, conf_level)
     later, note = _later(plan, endpoint, columns, strata)
-    later |= _outcome(whole, frame, columns, strata)
+    later |= _outcome([(whole, frame), *_other_outcomes(plan, endpoint)], columns, strata)
     nearly = {name: told for name in columns if name not in later and name != strata and (told := nearly_tells(whole, frame[name]))}
     kept = _known(terms, "univariable", later, question)
     joint_terms = _known(together, "multivariable", later, question) if len(together) > 1 else together
@@ -152,6 +153,9 @@ def factors(
 
     single = question.alone(kept)
     joint = question.joint(joint_terms) if len(together) > 1 else None
+    if len(together) > 1 and len(joint_terms) < 2:
+        left = f"only {names.get(joint_terms[0], joint_terms[0])}" if joint_terms else "no term"
+        question.refused.append(Refusal("", "multivariable", f"No multivariable model: {left} is left of {listed([names.get(term, term) for term in together])}."))
     others: dict[str, HazardFit] = {}
     other_joint = None
     if question.competing is not None:
@@ -211,12 +215,27 @@ def _silent(columns: Sequence[str]) -> str:
     if not columns:
         return ""
     are, where = ("is", f"[columns.{columns[0]}]") if len(columns) == 1 else ("are", "[columns] of each")
-    return f'The plan does not say when {listed(list(columns))} {are} known: taken as known at time zero. If so, write known = "baseline" under {where}.'
+    return f'The plan does not say when {listed(list(columns))} {are} known: taken as known at time zero. If so, write known = "baseline" under {where}; if not, name its date there and the column in [analysis] later (immortal time).'
 
 
-def _outcome(tte: TimeToEvent, frame: pd.DataFrame, columns: Sequence[str], strata: str | None) -> dict[str, str]:
-    """Columns that are the outcome in another form, each with its sentence."""
-    found = {name: reason for name in columns if (reason := tells_the_outcome(tte, frame[name]))}
+def _other_outcomes(cohort: Cohort | None, endpoint: object) -> list[tuple[TimeToEvent, pd.DataFrame]]:
+    """The other endpoints of a plan: who died is no factor of liver events either."""
+    found: list[tuple[TimeToEvent, pd.DataFrame]] = []
+    if cohort is None or not hasattr(cohort, "plan"):
+        return found
+    for name in getattr(cohort.plan, "endpoints", ()):
+        if name != endpoint:
+            with suppress(HaipError):  # an endpoint that these patients do not have
+                other = cohort.endpoint(name)
+                found.append((other, cohort.frame.loc[other.index]))
+    return found
+
+
+def _outcome(outcomes: Sequence[tuple[TimeToEvent, pd.DataFrame]], columns: Sequence[str], strata: str | None) -> dict[str, str]:
+    """Columns that are an outcome in another form, each with its sentence."""
+    found: dict[str, str] = {}
+    for tte, frame in outcomes:
+        found |= {name: reason for name in columns if name not in found and (reason := tells_the_outcome(tte, frame[name]))}
     if strata in found:
         raise EndpointError(f"{found[strata]} It can't be the strata either.")
     return found

@@ -20,7 +20,7 @@ from haip_outcomes.survival.time_to_event import TimeToEvent
 AT_RANDOM = (
     "Imputed values are right if, among patients alike in all that the imputation models hold (the outcome included), those who lack a value do not differ in it from those "
     "who have it (missing at random). No number in the data can show this. It is false where the value itself decides whether it is known, such as a test left out "
-    "because the patient was too ill for it, or a normal finding that nobody wrote down; delta= shows how far such differences would move the result."
+    "because the patient was too ill for it, or a normal finding that nobody wrote down."
 )
 
 

@@ -91,7 +91,7 @@ def method_of(
     shifted = [f"{labels[name]} by {by:+g}" for name, by in (delta or {}).items() if by]
     parts += [f"{plural(lacking, 'patient')} with a missing value",
               f"multiple imputation by chained equations, {len(imputed)} imputations, {plural(imputed.rounds, 'round')}: {told}"
-              + (f", from each other and from {listed(helped)}" if helped else "") + f", with the event indicator and Nelson-Aalen cumulative hazard of {listed(tte.states)}",
+              + (f", from {'each other and from ' if len(imputed.incomplete) > 1 else ''}{listed(helped)}" if helped else "") + f", with the event indicator and Nelson-Aalen cumulative hazard of {listed(tte.states)}",
               *([f"a sensitivity analysis: imputed values shifted, {listed(shifted)} (standard deviations, or log odds of the second level)"] if shifted else []),
               f"pooled by Rubin's rules with Barnard-Rubin degrees of freedom, {level_in_words(conf_level)} limits",
               *(["interactions and splines made after columns are imputed"] if passive else []),

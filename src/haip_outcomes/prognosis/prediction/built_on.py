@@ -84,7 +84,7 @@ def _performance(fit: HazardFit, validation: Any) -> str:
     start = "Not validated in other patients."
     if validation is None:
         return (f"{start} Harrell's C is {number(fit.concordance)} in the patients it was made from, which flatters it "
-                "(validate(...) corrects for that).")  # fmt: skip
+                "(it was not validated).")  # fmt: skip
     if isinstance(validation, str):
         return f"{start} {validation.rstrip('.')}."
     return f"{start} {_corrected(*_pair(fit, validation))}"

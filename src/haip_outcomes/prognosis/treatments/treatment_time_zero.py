@@ -172,7 +172,7 @@ def _begun_late(endpoint: str, choice: TreatmentChoice, groups: pd.Series, begun
     told = (f"could not have died before and be among {'the treated' if both == [choice.treated] else 'those with it'} (immortal time), and late entry alone does not cure it, as "
             + (f"who died waiting counts with {choice.control if both == [choice.treated] else choice.treated}" if len(both) == 1 else "who died waiting is in neither group"))
     return (f"{_of_each(late, groups, choice)} were treated after time zero ({zero}), up to {number(float(wait[late].max()), 1)} months later ({begun.called}): they {told}. "
-            f"Compare from a landmark by which the treatment is chosen (landmark={_suggested(wait[late])}: those still followed then, by what they had had by then), or take "
+            f"Compare from a landmark by which the treatment is chosen (landmark = {_suggested(wait[late])} under [treatment], or landmark= in Python: those still followed then, by what they had had by then), or take "
             f"{_over_time(endpoint, choice, begun)}.{_name_resting(choice, begun) if choice.control in both else ''}")  # fmt: skip
 
 

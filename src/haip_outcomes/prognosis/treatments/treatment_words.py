@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,19 +19,20 @@ RESERVATION = ("What was not written down is not balanced: who is chosen for a t
                "disease confined to the liver, and no weight made of other columns takes that away.")  # fmt: skip
 
 
-def sentences_of(found: TreatmentComparison) -> tuple[str, ...]:
+def sentences_of(found: TreatmentComparison, notes: Sequence[str] = ()) -> tuple[str, ...]:
     """Who, alike or not, hazard ratios, risks, an unmeasured cause, and what can't be done; a sentence or two each."""
-    return tuple(_sentences(found))
+    return tuple(_sentences(found, notes))
 
 
-def _sentences(found: TreatmentComparison) -> Iterator[str]:
+def _sentences(found: TreatmentComparison, notes: Sequence[str]) -> Iterator[str]:
     choice, several = found.choice, len(found.tte.states) > 1
     told = []
     for name in reversed(choice.names):
         own = found.compared[found.compared["group"] == name]
         events = listed([f"{row['n_event']} {row['outcome']}" for row in own.to_dict("records")])
         told.append(f"{plural(int(own['n'].iloc[0]), 'patient')} with {name} ({events}; effective {number(own['effective_n'].iloc[0], 1)})")
-    yield f"Compared: {listed(told)}. The weighted numbers are of {WHOM[choice.estimand]} ({choice.estimand})."
+    yield f"Compared{_whence(found)}: {listed(told)}. The weighted numbers are of {WHOM[choice.estimand]} ({choice.estimand})."
+    yield from (note for note in notes if "after the landmark" in note)
     balance = found.balance()
     (before, what), (after, of) = worst(balance, "unweighted"), worst(balance, "weighted")
     yield (f"Largest standardised difference {number(before)} ({_named(found, what)}) before weighting and {number(after)} ({_named(found, of)}) after; under 0.1 is commonly "
@@ -43,7 +44,7 @@ def _sentences(found: TreatmentComparison) -> Iterator[str]:
         shown = [f"{model} {interval(*own.loc[model, ['estimate', 'conf_low', 'conf_high']])}" for model in ("weighted", "adjusted", "crude") if model in own.index]
         kind = "Cause-specific hazard ratio" if several else "Hazard ratio"
         if shown:
-            yield f"{kind} of {outcome}, {choice.treated} against {choice.control}: {', '.join(shown)}."
+            yield f"{kind} of {outcome}, {choice.treated} against {choice.control}: {', '.join(shown)}; limits of the weighted one by the robust variance{_resampled(found)}."
         yield from _risk_sentence(found, outcome)
     if several:
         yield ("The cause-specific hazard ratio compares rates among those still without any of the events; the incidence says how many have had the event by a time, which "
@@ -62,6 +63,15 @@ def _sentences(found: TreatmentComparison) -> Iterator[str]:
     yield RESERVATION
 
 
+def _whence(found: TreatmentComparison) -> str:
+    """From when the clock runs, where that is not said by time zero alone."""
+    if found.landmark is None:
+        return f", {found.tte.unit} since {found.tte.time_zero}" if found.tte.time_zero else ""
+    gone = sum(found.left_out.values())
+    return (f" from the landmark at {found.landmark:g} {found.tte.unit} on (all times below are counted from there"
+            + (f"; {plural(gone, 'patient')} left out" if gone else "") + ")")  # fmt: skip
+
+
 def positivity_sentence(found: TreatmentComparison) -> str:
     """Whether each patient could have had either treatment, in words."""
     told = found.positivity().to_dict("records")
@@ -72,6 +82,10 @@ def positivity_sentence(found: TreatmentComparison) -> str:
     return f"The score, the chance of {found.choice.treated}, runs from {scores}; {rest}."
 
 
+def _resampled(found: TreatmentComparison) -> str:
+    return "" if found.resampled is None else ", beside those of the bootstrap in the table"
+
+
 def _risk_sentence(found: TreatmentComparison, outcome: str) -> Iterator[str]:
     rows = found.risk[(found.risk["outcome"] == outcome) & (found.risk["model"] == "weighted")]
     effects = found.effects
@@ -80,8 +94,12 @@ def _risk_sentence(found: TreatmentComparison, outcome: str) -> Iterator[str]:
         gap = effects[(effects["outcome"] == outcome) & (effects["measure"] == "risk difference") & (effects["model"] == "weighted") & (effects["time"] == time)].iloc[0]
         both = [percent(at.loc[name, "estimate"]) for name in reversed(found.choice.names)]
         limits = ", ".join(number(100 * gap[key], 0) for key in ("conf_low", "conf_high"))
-        yield (f"Weighted, {both[0]} of {found.choice.treated} and {both[1]} of {found.choice.control} have had {outcome} by {time:g} {found.tte.unit}: "
+        yield (f"Weighted, {both[0]} of {found.choice.treated} and {both[1]} of {found.choice.control} have had {outcome} by {time:g} {found.tte.unit}{_after(found)}: "
                f"a difference of {number(100 * gap['estimate'], 0)} percentage points ({limits}).")  # fmt: skip
+
+
+def _after(found: TreatmentComparison) -> str:
+    return " after the landmark" if found.landmark is not None else ""
 
 
 def _named(found: TreatmentComparison, what: str) -> str:

@@ -49,6 +49,7 @@ from haip_outcomes.survival.weighting.unmeasured import EValue, e_value
 
 RARE = 0.15  # of the patients: below it a hazard ratio is taken for a risk ratio
 FAR = 1e4  # a hazard ratio or limit beyond it, or below its inverse, is on its way to infinity: no E-value
+SOURCES = {"ATE": "Rosenbaum and Rubin 1983", "ATT": "Rosenbaum and Rubin 1983", "overlap": "Li, Morgan and Zaslavsky 2018"}
 
 
 def compare_treatments(
@@ -170,7 +171,7 @@ def compare_treatments(
         e_values=_e_values(fits, tte, choice.treatment), resampled=again, conf_level=conf_level, landmark=landmark,
         method=_method(choice, labels, tte, left_out, again),
     )  # fmt: skip
-    return replace(found, sentences=sentences_of(found), warnings=tuple(dict.fromkeys([*notes, *warnings_of(found)])))
+    return replace(found, sentences=sentences_of(found, notes), warnings=tuple(dict.fromkeys([*notes, *warnings_of(found)])))
 
 
 def _told(cohort: Cohort, reasons: Sequence[tuple[str, pd.Index]]) -> list[tuple[str, int]]:
@@ -197,7 +198,7 @@ def _incomplete(cohort: Cohort, score: Propensity, groups: pd.Series) -> list[st
         return []
     gone = score.left_out.items()
     words = listed([f"{cohort.plan.label(reason.removeprefix('without '))} ({counted(index, groups)})" for reason, index in gone])
-    return [f"Left out for a missing confounder: {words}. If that goes with the treatment or with how they fared, impute (haip.impute) and compare in each "
+    return [f"Left out for a missing confounder: {words}. If that goes with the treatment or with how they fared, impute (in Python: haip.impute) and compare in each "
             "completed cohort."]  # fmt: skip
 
 
@@ -221,7 +222,7 @@ def _term(term: Term, labels: Mapping[str, str]) -> str:
 def _method(choice: TreatmentChoice, labels: Mapping[str, str], tte: TimeToEvent, left_out: Mapping[str, int], again: Bootstrap | None) -> str:
     several = len(tte.states) > 1
     words = [f"{choice.treated[:1].upper()}{choice.treated[1:]} against {choice.control} ({choice.label}), weighted by the propensity score of {listed([_term(term, labels) for term in choice.confounders])} for "
-             f"{WHOM[choice.estimand]} ({choice.estimand}; Rosenbaum and Rubin 1983)",
+             f"{WHOM[choice.estimand]} ({choice.estimand}; {SOURCES[choice.estimand]})",
              f"weighted {'cumulative incidence and cause-specific ' if several else 'Kaplan-Meier curves and '}Cox model with robust variance (Austin 2016)",
              "the crude Cox model and the one with the confounders as covariates beside it",
              f"{again.method[0].lower()}{again.method[1:]}" if again is not None else "",

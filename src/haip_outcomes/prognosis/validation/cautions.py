@@ -64,8 +64,11 @@ def _shrinkage(judged: Judged, table: pd.DataFrame) -> list[str]:
         known = [row for row in rows if not np.isnan(row["conf_low"])]
         shrink, wide, wrong = (listed([row["model"] for row in known if low < row["estimate"] <= high])
                                for low, high in ((0, _NEARLY), (1, np.inf), (-np.inf, 0)))  # fmt: skip
+        unsure = listed([row["model"] for row in known if 0 < row["estimate"] <= _NEARLY and row["conf_low"] <= 0])
+        shrink = listed([row["model"] for row in known if 0 < row["estimate"] <= _NEARLY and row["conf_low"] > 0])
         notes.append(" ".join([f"Slope of the log hazard in new patients: {listed(told)}.", *([
             f"Below 1 the predictions are too far apart: multiply the log hazard ratios by it before the model is used in others ({shrink})."] if shrink else []), *([
+            f"Its limits reach 0: nobody can tell this model from one that knows nothing of new patients; it is not for use ({unsure})."] if unsure else []), *([
             f"Above 1 they are, if anything, too close together: nothing is to be shrunk ({wide})."] if wide else []), *([
             f"At 0 or below, the model knows nothing of new patients: do not use it ({wrong})."] if wrong else [])]))  # fmt: skip
     for row in table[(table["measure"] == SLOPE) & (table["time"] == judged.times[-1]) & table["estimate"].notna()].to_dict("records"):

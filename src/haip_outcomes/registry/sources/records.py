@@ -13,6 +13,8 @@ import pandas as pd
 from haip_outcomes.registry.sources.header import LOOKED_AT
 from haip_outcomes.registry.sources.refusal import refused
 
+LONGEST = 131_072  # letters in a cell: more is a quote that was never closed
+
 _QUOTE, _LINE_FEED, _RETURN = 34, 10, 13
 
 
@@ -135,6 +137,8 @@ def _parsed(data: bytes, separator: str, name: str) -> list[list[str]]:
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=separator, strict=True):
+            if any(len(cell) > LONGEST for cell in row):  # csv's own limit is global, and other packages change it
+                raise csv.Error(f"field larger than field limit ({LONGEST})")
             rows.append(row)  # one by one, so that the number of the broken row is known
     except csv.Error as error:
         raise refused(name, f"broken quotes ({error})", "a text table", "save the table as CSV again", (len(rows) + 1,)) from None

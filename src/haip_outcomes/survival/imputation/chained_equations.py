@@ -119,7 +119,7 @@ def impute(
     told = listed([f"{column.name} ({int(column.missing.sum())} missing, {METHODS[column.method]})" for column in found if column.method])
     whole = [column.name for column in found if not column.method]
     method = (f"Multiple imputation by chained equations, {imputations} imputations of {plural(len(own), 'patient')}, {plural(rounds, 'round')}: {told}"
-              + (f"; imputed from each other and from {listed(whole)}" if whole else "")
+              + (f"; imputed from {'each other and from ' if len(incomplete) > 1 else ''}{listed(whole)}" if whole else "")
               + f"; with the event indicator and Nelson-Aalen cumulative hazard of {listed(tte.states)} in every model")  # fmt: skip
     if shifts:
         by_how_much = [f"{name} by {by:+g} {'in the log odds' if _by_name(found)[name].levels else 'standard deviations'}" for name, by in shifts.items()]
