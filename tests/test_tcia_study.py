@@ -139,6 +139,8 @@ def test_the_page_says_what_the_study_finds(cohort, survival, liver, study):
     told += list(table["Harrell's C"][:2]) + list(table["Slope of the log hazard"][:2])
     made = haip.profiles(survival.multivariable, times=study.TIMES, labels=cohort, at={"clinrisk_score": [0, 2, 5], "age": [61], "sex": ["Male"]})
     told += [row[column] for row in haip.profile_table(made).rows for column in (2, 3)]
+    check = liver.proportional_hazards.query("model == 'multivariable'").set_index("term")["p_value"]
+    told += [f"(p {check['clinrisk_score']:.3f} in the joint", f"all five together {check['GLOBAL']:.2f}"]
     assert len(told) > 30
     missing = [text for text in told if text not in page]
     assert not missing, missing
